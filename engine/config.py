@@ -1,0 +1,310 @@
+"""The flags. Each is declared once: name, type, default, doc, whether it changes generated code.
+
+Values come from `~/.arignoterc` (INI, section `[global]`), then from the environment variable
+`ARIGNOTE_FLAGS="floatX=float32,mode=FAST_COMPILE"`, then from code; the last wins.
+"""
+
+import configparser
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from arignote.errors import ConfigError, ConfigNameError, message
+
+
+class FloatX(Enum):
+    """The dtype of `matrix()`, `vector()`, ... and of Python floats that stand alone."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+
+class Device(Enum):
+    """Where compiled functions run."""
+
+    CPU = "cpu"
+
+
+class ModeName(Enum):
+    """A named choice of rewrites and executor."""
+
+    FAST_RUN = "FAST_RUN"
+    FAST_COMPILE = "FAST_COMPILE"
+
+
+class Linker(Enum):
+    """The executor of compiled functions."""
+
+    AUTO = "auto"
+    NUMPY = "numpy"
+
+
+class OptimizerLevel(Enum):
+    """How much a graph is rewritten before it runs."""
+
+    O0 = "o0"
+    O1 = "o1"
+
+
+class Verbosity(Enum):
+    """How much an error at run time tells."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class OnProblem(Enum):
+    """What to do about something doubtful."""
+
+    RAISE = "raise"
+    WARN = "warn"
+    IGNORE = "ignore"
+
+
+class TestValues(Enum):
+    """What to do about test values while a graph is built."""
+
+    __test__ = False
+
+    OFF = "off"
+    WARN = "warn"
+    RAISE = "raise"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One declared flag."""
+
+    name: str
+    type: type[Enum]
+    default: Enum
+    doc: str
+    changes_code: bool
+    read_only_once_used: bool = False
+
+    @property
+    def choices(self) -> list[str]:
+        """The values that can be given."""
+        return [choice.value for choice in self.type]
+
+    def parse(self, value: object) -> Enum:
+        """The value as a member of the flag's type; ConfigError names the valid ones."""
+        if isinstance(value, self.type):
+            return value
+        for choice in self.type:
+            if choice.value == value:
+                return choice
+        near = difflib.get_close_matches(str(value), self.choices, 1)
+        raise ConfigError(
+            message(
+                f"{value!r} is no value of the flag {self.name}.",
+                got=[f"{self.name}={value}"],
+                hint=(f"{self.name}={near[0]}; " if near else "")
+                + f"valid values: {', '.join(self.choices)}",
+            )
+        )
+
+
+FLAGS = {
+    flag.name: flag
+    for flag in (
+        Flag(
+            "floatX",
+            FloatX,
+            FloatX.FLOAT64,
+            "dtype of scalar(), vector(), matrix(), ...; with float32, integers mixed with float32"
+            " stay float32",
+            True,
+        ),
+        Flag("device", Device, Device.CPU, "where compiled functions run", True, True),
+        Flag(
+            "mode",
+            ModeName,
+            ModeName.FAST_RUN,
+            "FAST_RUN rewrites by the level of optimizer; FAST_COMPILE runs the graph as written"
+            " with NumPy",
+            True,
+        ),
+        Flag(
+            "linker", Linker, Linker.AUTO, "executor: auto takes the fastest there is, numpy", True
+        ),
+        Flag(
+            "optimizer",
+            OptimizerLevel,
+            OptimizerLevel.O1,
+            "o0 runs the graph as written; o1 merges equal nodes, computes constant parts once and"
+            " drops conversions that change nothing",
+            True,
+        ),
+        Flag(
+            "exception_verbosity",
+            Verbosity,
+            Verbosity.LOW,
+            "high adds the values' statistics and the op's inputs to errors at run time",
+            False,
+        ),
+        Flag(
+            "compute_test_value",
+            TestValues,
+            TestValues.OFF,
+            "warn or raise: compute every node on the tag.test_value of its inputs while it is"
+            " built",
+            False,
+        ),
+        Flag(
+            "on_unused_input",
+            OnProblem,
+            OnProblem.RAISE,
+            "what function() does about an input that nothing needs: raise, warn, ignore",
+            False,
+        ),
+    )
+}
+
+
+@dataclass
+class _Setting:
+    value: Enum
+    source: str
+    used: bool = False
+
+
+def _flag(name: str) -> Flag:
+    if name not in FLAGS:
+        near = difflib.get_close_matches(name, FLAGS, 1)
+        raise ConfigNameError(
+            message(
+                f"There is no flag {name!r}.",
+                hint=(f"{near[0]}; " if near else "") + f"valid flags: {', '.join(FLAGS)}",
+            )
+        )
+    return FLAGS[name]
+
+
+class Config:
+    """The flags and their values, as attributes.
+
+    Example
+    -------
+    >>> from arignote import config
+    >>> with config.change(floatX="float32"):
+    ...     config.floatX
+    'float32'
+    """
+
+    _settings: dict[str, _Setting]
+
+    def __init__(self, rc_file: Path, environment: str) -> None:
+        settings = {name: _Setting(flag.default, "default") for name, flag in FLAGS.items()}
+        object.__setattr__(self, "_settings", settings)
+        for name, value in _read_rc(rc_file):
+            self._set(name, value, str(rc_file))
+        for name, value in _read_environment(environment):
+            self._set(name, value, "ARIGNOTE_FLAGS")
+
+    def _set(self, name: str, value: object, source: str) -> None:
+        flag, setting = _flag(name), self._settings.get(name)
+        parsed = flag.parse(value)
+        if setting and setting.used and flag.read_only_once_used and parsed is not setting.value:
+            raise ConfigError(
+                message(
+                    f"The flag {name} is read-only once a function was compiled.",
+                    got=[f"{name}={value}, in use: {name}={setting.value.value}"],
+                    hint=f"set it before: ARIGNOTE_FLAGS={name}={value}",
+                )
+            )
+        used = setting.used if setting else False
+        self._settings[name] = _Setting(parsed, source, used)
+
+    def member(self, name: str) -> Enum:
+        """The value of a flag as its enum member, for code that branches on it."""
+        return self._settings[name].value
+
+    def use(self, name: str) -> Enum:
+        """The value of a flag, from now on in use (see `Flag.read_only_once_used`)."""
+        self._settings[name].used = True
+        return self._settings[name].value
+
+    def __getattr__(self, name: str) -> str:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        _flag(name)
+        return self._settings[name].value.value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._set(name, value, "code")
+
+    def __dir__(self) -> list[str]:
+        return [*FLAGS, "change"]
+
+    @contextmanager
+    def change(self, **flags: object) -> Iterator["Config"]:
+        """Sets flags for the length of a `with` block, then puts the old values back."""
+        before = {name: self._settings[_flag(name).name] for name in flags}
+        try:
+            for name, value in flags.items():
+                self._set(name, value, "config.change")
+            yield self
+        finally:
+            self._settings.update(before)
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, flag in FLAGS.items():
+            setting = self._settings[name]
+            lines.append(
+                f"{name} = {setting.value.value}  (default {flag.default.value}, set by"
+                f" {setting.source}; one of {', '.join(flag.choices)})\n    {flag.doc}"
+            )
+        return "\n".join(lines)
+
+
+def _read_rc(path: Path) -> list[tuple[str, str]]:
+    if not path.is_file():
+        return []
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = _unchanged  # type: ignore[assignment, method-assign]
+    try:
+        parser.read(path, encoding="utf-8")
+    except configparser.Error as error:
+        raise ConfigError(
+            message(
+                f"{path} is no INI file: {str(error).splitlines()[0]}",
+                hint="a line [global], then lines such as floatX = float32",
+            )
+        ) from None
+    return list(parser.items("global")) if parser.has_section("global") else []
+
+
+def _unchanged(name: str) -> str:
+    return name
+
+
+def _read_environment(text: str) -> list[tuple[str, str]]:
+    pairs = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(
+                message(
+                    f"{item!r} in ARIGNOTE_FLAGS is not of the form name=value.",
+                    hint='ARIGNOTE_FLAGS="floatX=float32,mode=FAST_COMPILE"',
+                )
+            )
+        pairs.append((name.strip(), value.strip()))
+    return pairs
+
+
+def _home_file(name: str, home: Callable[[], Path] = Path.home) -> Path:
+    try:
+        return home() / name
+    except RuntimeError:
+        return Path(os.devnull)
+
+
+config = Config(_home_file(".arignoterc"), os.environ.get("ARIGNOTE_FLAGS", ""))
