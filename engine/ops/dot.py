@@ -1,0 +1,94 @@
+"""Products of matrices and vectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from arignote.errors import DTypeError, ShapeError
+from arignote.ops.base import Opaque, require
+from arignote.ops.elemwise import sum_to
+from arignote.ops.view import expand
+from arignote.types import Size, TensorType, broadcast_sizes, equal_sizes
+
+
+def _inner(x: TensorType, y: TensorType, y_axis: int) -> None:
+    require(x.dtype == y.dtype, DTypeError, f"operands have dtypes {x.dtype} and {y.dtype}")
+    try:
+        equal_sizes(x.dims[-1], y.dims[y_axis])
+    except ShapeError:
+        raise ShapeError(
+            f"shapes {x.shape} and {y.shape} not aligned: {x.shape[-1]} (axis {x.ndim - 1}) !="
+            f" {y.shape[y_axis]} (axis {y_axis % y.ndim})"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Dot(Opaque):
+    """Product of two vectors, a matrix and a vector, or two matrices of one dtype."""
+
+    def infer(self, x: TensorType, y: TensorType) -> tuple[TensorType]:
+        require(
+            1 <= x.ndim <= 2 and 1 <= y.ndim <= 2,
+            ShapeError,
+            f"Dot takes vectors and matrices, not {x.ndim} and {y.ndim} axes",
+        )
+        _inner(x, y, 0)
+        return (TensorType(x.dtype, [*x.dims[:-1], *y.dims[1:]]),)
+
+    def perform(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray]:
+        return (np.asarray(np.dot(x, y)),)
+
+    def grad(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
+    ) -> Sequence[Any]:
+        (x, y), (g,) = inputs, gradients
+        if x.ndim == y.ndim == 1:
+            return g * y.conj(), g * x.conj()
+        if x.ndim == 1:
+            return Dot()(g, y.conj().T), expand(x.conj(), (1,)) * expand(g, (0,))
+        if y.ndim == 1:
+            return expand(g, (1,)) * expand(y.conj(), (0,)), Dot()(x.conj().T, g)
+        return Dot()(g, y.conj().T), Dot()(x.conj().T, g)
+
+    def pp(self, args: Sequence[str]) -> str:
+        return f"dot({args[0]}, {args[1]})"
+
+    def __str__(self) -> str:
+        return "dot"
+
+
+@dataclass(frozen=True)
+class MatMul(Opaque):
+    """Product of the matrices in the last two axes; the axes before them broadcast."""
+
+    def infer(self, x: TensorType, y: TensorType) -> tuple[TensorType]:
+        require(
+            x.ndim == y.ndim >= 2,
+            ShapeError,
+            f"MatMul takes operands of equal rank >= 2, not {x.ndim} and {y.ndim}",
+        )
+        _inner(x, y, -2)
+        batch: list[Size] = [
+            broadcast_sizes(sizes) for sizes in zip(x.dims[:-2], y.dims[:-2], strict=True)
+        ]
+        return (TensorType(x.dtype, [*batch, x.dims[-2], y.dims[-1]]),)
+
+    def perform(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray]:
+        return (np.matmul(x, y),)
+
+    def grad(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
+    ) -> Sequence[Any]:
+        (x, y), (g,) = inputs, gradients
+        turned = [*range(x.ndim - 2), x.ndim - 1, x.ndim - 2]
+        dx = MatMul()(g, y.conj().dimshuffle(*turned))
+        dy = MatMul()(x.conj().dimshuffle(*turned), g)
+        return sum_to(dx, dx, x), sum_to(dy, dy, y)
+
+    def pp(self, args: Sequence[str]) -> str:
+        return f"({args[0]} @ {args[1]})"
+
+    def __str__(self) -> str:
+        return "matmul"
