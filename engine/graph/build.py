@@ -1,0 +1,211 @@
+"""Making nodes: operands become variables, types are inferred, errors name the user's variables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from arignote import types
+from arignote.config import TestValues, config
+from arignote.errors import ArignoteError, DTypeError, GraphError, message
+from arignote.graph.describe import describe_all
+from arignote.graph.test_value import compute_test_values
+from arignote.graph.variable import Apply, Constant, Variable, building, classes_of, current_line
+from arignote.ops.base import Op
+from arignote.ops.elemwise import elemwise
+from arignote.ops.join import Join
+from arignote.ops.view import DimShuffle
+from arignote.scalar import ScalarOp
+from arignote.types import TensorType
+
+_NUMBERS = (bool, int, float, complex)
+
+
+def constant(value: object, dtype: object = None, name: str | None = None) -> Any:
+    """A constant variable with a copy of a value.
+
+    Parameters
+    ----------
+    value : array_like
+        A number, an array, nested lists of numbers.
+    dtype : str or numpy.dtype, optional
+        The dtype to convert to; by default that of the array. Python floats (and lists of them)
+        get `config.floatX`, Python integers int64.
+    name : str, optional
+
+    Raises
+    ------
+    DTypeError
+        When the value is no array of numbers.
+
+    Example
+    -------
+    >>> from arignote import tensor as T
+    >>> T.constant([1, 2]).type
+    TensorType(int64, (2,))
+    """
+    if dtype is not None:
+        dtype = types.check_dtype(dtype)
+    elif isinstance(value, _NUMBERS):
+        dtype = types.scalar_dtype(value)
+    try:
+        array = np.array(value, dtype=dtype, order="C")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DTypeError(message(f"cannot make a constant of {_short(value)}: {error}")) from None
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(message(f"cannot make a constant of {_short(value)}: not numbers"))
+    if dtype is None and array.dtype == np.float64 and isinstance(value, list | tuple):
+        array = array.astype(config.floatX)
+    array = array.astype(types.check_dtype(array.dtype), copy=False)
+    type_ = TensorType(array.dtype.name, array.shape)
+    return classes_of(type_).constant(type_, array, name)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def as_variable(value: Any, name: str | None = None) -> Any:
+    """The value itself if it is a variable, else a constant; lists with variables are stacked.
+
+    Parameters
+    ----------
+    value : Variable, Apply with one output, array_like, or list of these
+    name : str, optional
+        The name of a constant that is made.
+
+    Raises
+    ------
+    DTypeError
+        When the value can be neither.
+    """
+    if isinstance(value, Variable):
+        return value
+    if isinstance(value, Apply) and len(value.outputs) == 1:
+        return value.outputs[0]
+    if isinstance(value, list | tuple) and _has_variable(value):
+        return stack([as_variable(item) for item in value])
+    if isinstance(value, type) or callable(value):
+        raise DTypeError(
+            message(
+                f"{_short(value)} is no variable and no value.",
+                hint="call it: T.matrix('x'), not T.matrix",
+            )
+        )
+    return constant(value, name=name)
+
+
+def _has_variable(items: Sequence[Any]) -> bool:
+    waiting = list(items)
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Variable):
+            return True
+        if isinstance(item, list | tuple):
+            waiting.extend(item)
+    return False
+
+
+def stack(variables: Sequence[Any], axis: int = 0) -> Any:
+    """Variables of one rank put side by side along a new axis."""
+    rank = max(x.ndim for x in variables)
+    order = [*range(axis), None, *range(axis, rank)]
+    return join([apply_op(DimShuffle(tuple(order)), pad_left(x, rank)) for x in variables], axis)
+
+
+def join(variables: Sequence[Any], axis: int) -> Any:
+    """Variables put one after the other along an axis, in their common dtype."""
+    return apply_op(Join(axis), *in_common_dtype(*variables))
+
+
+def in_common_dtype(*variables: Any) -> list[Any]:
+    """The variables converted to the dtype that they promote to."""
+    dtype = types.promote(*[x.dtype for x in variables])
+    return [x.astype(dtype) for x in variables]
+
+
+def pad_left(x: Any, rank: int) -> Any:
+    """The variable with axes of size 1 put in front until it has this rank."""
+    if x.ndim >= rank:
+        return x
+    return apply_op(DimShuffle((*(None,) * (rank - x.ndim), *range(x.ndim))), x)
+
+
+def apply_op(op: Op, *operands: Any) -> Any:
+    """The output (or tuple of outputs) of a new node.
+
+    Raises
+    ------
+    ShapeError, DTypeError, IndexingError
+        When the operands do not fit; the text names them and the user's line.
+    """
+    inputs = [as_variable(operand) for operand in operands]
+    return _node(op, inputs, inputs)
+
+
+def _node(op: Op, inputs: Sequence[Variable], shown: Sequence[Variable]) -> Any:
+    try:
+        out_types = op.infer(*[x.type for x in inputs])
+    except ArignoteError as error:
+        raise _with_operands(error, op, shown) from None
+    except np.exceptions.AxisError as error:
+        raise np.exceptions.AxisError(str(_with_operands(error, op, shown))) from None
+    node = Apply(
+        op, inputs, [t.with_dims() for t in out_types], current_line(), building.gradient_of
+    )
+    if config.member("compute_test_value") is not TestValues.OFF:
+        compute_test_values(node)
+    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+
+def _with_operands(error: Exception, op: Op, operands: Sequence[Variable]) -> Exception:
+    first, _, hint = str(error).partition("\n")
+    text = message(
+        f"{op.name}: {first}", got=describe_all(operands), where=str(current_line()),
+        hint=hint or None,
+    )  # fmt: skip
+    return type(error)(text) if isinstance(error, ArignoteError) else GraphError(text)
+
+
+def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
+    """The output of a new node that applies a scalar op to each element, with broadcasting.
+
+    Python numbers take the dtype of the other operands; operands of lower rank are padded.
+    """
+    inputs: list[Any] = [x if isinstance(x, _NUMBERS) else as_variable(x) for x in operands]
+    promoted = slice(*record.promoted)
+    strong = [x.dtype for x in inputs[promoted] if not isinstance(x, _NUMBERS)]
+    inputs[promoted] = [_weak(x, strong) for x in inputs[promoted]]
+    inputs = [as_variable(x) for x in inputs]
+    try:
+        dtype = record.common_dtype([x.dtype for x in inputs])
+    except ArignoteError as error:
+        raise _with_operands(error, elemwise(record, "float64"), inputs) from None
+    op = elemwise(record, dtype)
+    rank = max(x.ndim for x in inputs)
+    padded = [pad_left(x, rank) if x.ndim else x for x in inputs]
+    if building.gradient_of is not None and rank == 0 and _all_constant(padded):
+        return constant(op.perform(*[x.data for x in padded])[0])
+    return _node(op, padded, inputs)
+
+
+def _weak(value: Any, strong: Sequence[str]) -> Any:
+    """A Python number as a constant of the dtype that the strong operands give it."""
+    if not isinstance(value, _NUMBERS):
+        return value
+    dtype = types.scalar_dtype(value, strong)
+    try:
+        return constant(value, dtype)
+    except DTypeError:
+        raise DTypeError(
+            message(
+                f"the Python number {value} does not fit {dtype}, the dtype of what it meets.",
+                where=str(current_line()),
+                hint="convert the other operand first: x.astype('int64')",
+            )
+        ) from None
+
+
+def _all_constant(variables: Sequence[Variable]) -> bool:
+    return all(isinstance(x, Constant) for x in variables)

@@ -1,0 +1,27 @@
+"""Variables in error messages."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from arignote.graph.variable import Variable
+
+
+def describe(variable: Variable, value: np.ndarray | None = None) -> str:
+    """One line: name, dtype and shape (of the value, if there is one), where it was made."""
+    type_ = variable.type if value is None else value
+    shape = str(type_.shape).replace("None", "?")
+    text = f"{variable}: {type_.dtype} {shape}"
+    if variable.source is not None:
+        text += f"  [{variable.source}]"
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def describe_all(
+    variables: Sequence[Variable], values: Sequence[np.ndarray | None] | None = None
+) -> list[str]:
+    """One line for each variable."""
+    return [
+        describe(variable, None if values is None else values[position])
+        for position, variable in enumerate(variables)
+    ]

@@ -1,0 +1,255 @@
+"""The graph: variables, constants, shared variables, and the apply nodes that connect them."""
+
+import copy
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from arignote.errors import InputError, message
+from arignote.graph.pickling import begin, end, rebuild
+from arignote.graph.source import SourceLine, user_line
+from arignote.ops.base import Op
+from arignote.types import Type
+
+
+class Variable:
+    """A symbolic value: an input, a constant, a shared variable or the result of an apply node.
+
+    Attributes
+    ----------
+    type : Type
+        What is known of the value.
+    name : str or None
+    owner : Apply or None
+        The node that computes it.
+    index : int
+        Its place among the owner's outputs.
+    tag : namespace
+        Free for the user's own attributes; it survives copy and pickle.
+    source : SourceLine or None
+        The user's line that made it.
+    """
+
+    type: Any
+    name: str | None
+    owner: "Apply | None"
+    index: int
+
+    def __init__(
+        self,
+        type: Type,
+        name: str | None = None,
+        owner: "Apply | None" = None,
+        index: int = 0,
+        source: SourceLine | None = None,
+    ) -> None:
+        self.type = type
+        self.name = name
+        self.owner = owner
+        self.index = index
+        if owner is None:
+            self._source = source if source is not None else user_line()
+
+    @property
+    def source(self) -> SourceLine | None:
+        """The user's line that made it."""
+        return self._source if self.owner is None else self.owner.source
+
+    @property
+    def tag(self) -> SimpleNamespace:
+        """A namespace for the user's own attributes."""
+        if "_tag" not in self.__dict__:
+            self._tag = SimpleNamespace()
+        return self._tag
+
+    @tag.setter
+    def tag(self, value: SimpleNamespace) -> None:
+        self._tag = value
+
+    def clone(self, name: str | None = None) -> "Variable":
+        """A new input of the same type, with this name and tag."""
+        twin = copy.copy(self)
+        twin.owner, twin.index, twin._source = None, 0, self.source
+        twin.name = self.name if name is None else name
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_evaluators"}
+
+    def __copy__(self) -> "Variable":
+        twin = self.__class__.__new__(self.__class__)
+        twin.__dict__.update(Variable.__getstate__(self))
+        if "_tag" in twin.__dict__:
+            twin._tag = SimpleNamespace(**vars(self._tag))
+        return twin
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.owner is None:
+            return object.__reduce_ex__(self, protocol)
+        chain = begin(self.owner)
+        state = self.__getstate__()
+        for implied in ("owner", "index", "type"):
+            del state[implied]
+        return rebuild, (*chain, self.owner, self.index, *end(chain)), state
+
+    def __str__(self) -> str:
+        if self.name is not None:
+            return self.name
+        if self.owner is None:
+            return f"<{self.type}>"
+        return f"{self.owner.op}.{self.index}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Constant(Variable):
+    """A value that is known while the graph is built; its array cannot be written."""
+
+    data: np.ndarray
+
+    def __init__(self, type: Type, data: np.ndarray, name: str | None = None) -> None:
+        super().__init__(type, name)
+        self.data = data
+        self.data.flags.writeable = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.data.flags.writeable = False
+
+    @property
+    def value(self) -> np.ndarray:
+        """The array."""
+        return self.data
+
+    def __str__(self) -> str:
+        if self.name is not None:
+            return self.name
+        data = self.data
+        if data.ndim == 0:
+            return str(data)
+        if data.size <= 6 and data.ndim == 1:
+            return f"[{', '.join(str(item) for item in data.tolist())}]"
+        return f"<constant {data.dtype} {data.shape}>"
+
+
+class SharedVariable(Variable):
+    """A variable that keeps its value between calls; functions read it and their updates set it.
+
+    Attributes
+    ----------
+    default_update : Variable
+        If set, the new value at each call of a function that uses this variable (optional).
+    """
+
+    default_update: Variable
+
+    def __init__(self, type: Type, value: np.ndarray, name: str | None = None) -> None:
+        super().__init__(type, name)
+        self._value = value
+
+    def get_value(self, borrow: bool = False) -> np.ndarray:
+        """The value; a copy unless `borrow` is True."""
+        return self._value if borrow else self._value.copy()
+
+    def set_value(self, value: object, borrow: bool = False) -> None:
+        """Sets the value; it is copied unless `borrow` is True. InputError if it does not fit."""
+        try:
+            array = self.type.filter(value, borrow=borrow)
+        except InputError as error:
+            raise InputError(
+                message(
+                    f"cannot set the shared variable {self}: {error}",
+                    got=[f"{self}: {self.type}"],
+                    where=str(self.source),
+                )
+            ) from None
+        self._value = array
+
+    def store(self, array: np.ndarray) -> None:
+        """Takes an array of the right type as the new value, unchecked (executors call this)."""
+        self._value = array
+
+
+class Apply:
+    """A node: an op applied to inputs, with the variables that it gives.
+
+    Attributes
+    ----------
+    op : Op
+    inputs, outputs : tuple of Variable
+    source : SourceLine or None
+        The user's line that made it.
+    gradient_of : Apply or None
+        The node whose gradient this node helps to compute.
+    """
+
+    __slots__ = ("__weakref__", "gradient_of", "inputs", "op", "outputs", "source")
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: Sequence[Variable],
+        types: Sequence[Type],
+        source: SourceLine | None = None,
+        gradient_of: "Apply | None" = None,
+    ) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.source = source
+        self.gradient_of = gradient_of
+        make = classes_of(types[0]).variable
+        self.outputs = tuple([make(type_, None, self, n) for n, type_ in enumerate(types)])
+
+    def __reduce__(self) -> Any:
+        types = [out.type for out in self.outputs]
+        return Apply, (self.op, self.inputs, types, self.source, self.gradient_of)
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(str(x) for x in self.inputs)})"
+
+
+class VariableClasses(NamedTuple):
+    """The classes of variables, constants and shared variables that have one class of types."""
+
+    variable: type[Variable]
+    constant: type[Constant]
+    shared: type[SharedVariable]
+
+
+VARIABLE_CLASSES: dict[type, VariableClasses] = {}
+
+
+def classes_of(type_: Type) -> VariableClasses:
+    """The classes for this type."""
+    return VARIABLE_CLASSES.get(type(type_)) or VariableClasses(Variable, Constant, SharedVariable)
+
+
+class _Building(threading.local):
+    """What new nodes are made for: set while gradients are taken."""
+
+    source: SourceLine | None = None
+    gradient_of: Apply | None = None
+
+
+building = _Building()
+
+
+@contextmanager
+def built_for(source: SourceLine | None, gradient_of: Apply | None) -> Iterator[None]:
+    """Nodes made in this block get this line and belong to the gradient of this node."""
+    before = building.source, building.gradient_of
+    building.source, building.gradient_of = source, gradient_of
+    try:
+        yield
+    finally:
+        building.source, building.gradient_of = before
+
+
+def current_line() -> SourceLine | None:
+    """The line that a node made now belongs to."""
+    return building.source if building.source is not None else user_line()
