@@ -1,0 +1,37 @@
+"""Arignote: a compiler for mathematical expressions on arrays, made to be used from a notebook.
+
+Symbolic variables (`arignote.tensor`, usually T) build a graph; `grad` differentiates it, and
+`function` compiles it. `%load_ext arignote` brings it into a notebook.
+"""
+
+from arignote import errors, tensor
+from arignote.autodiff import grad, verify_grad
+from arignote.compile import Function, In, Mode, Out, function
+from arignote.config import config
+from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, shared
+from arignote.ops.base import Op
+from arignote.types import TensorType, Type
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Apply",
+    "Constant",
+    "Function",
+    "In",
+    "Mode",
+    "Op",
+    "Out",
+    "SharedVariable",
+    "TensorType",
+    "Type",
+    "Variable",
+    "clone",
+    "config",
+    "errors",
+    "function",
+    "grad",
+    "shared",
+    "tensor",
+    "verify_grad",
+]
