@@ -251,7 +251,7 @@ class TensorType(Type):
     def __init__(self, dtype: object, shape: Iterable[Size] = ()) -> None:
         dims = tuple(shape)
         for size in dims:
-            if type(size) is not int and not isinstance(size, Dim) and size is not None:
+            if (type(size) is not int or size < 0) and type(size) is not Dim and size is not None:
                 dims = _check_sizes(dims)
                 break
         object.__setattr__(self, "dtype", check_dtype(dtype))

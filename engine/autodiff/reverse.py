@@ -206,7 +206,7 @@ def _propagate(
         if outs:
             _through(node, found, leading, known, line)
         else:
-            _pass_on(node, found, leading)
+            _pass_on(node, found, leading, line)
     return found
 
 
@@ -228,14 +228,22 @@ def _flat(part: Any) -> Any:
     return DISCONNECTED if part is DISCONNECTED else ZERO
 
 
-def _pass_on(node: Apply, found: _Found, leading: set[Variable]) -> None:
-    """Hands zero and undefined gradients of outputs on to inputs."""
-    for out in node.outputs:
-        for x in node.inputs:
-            if x in leading and out in found.zeros:
-                found.zeros.add(x)
-            if x in leading and out in found.undefined:
-                found.undefined.setdefault(x, found.undefined[out])
+def _pass_on(node: Apply, found: _Found, leading: set[Variable], line: Any) -> None:
+    """Hands zero and undefined gradients of outputs on to the inputs that matter to the op."""
+    zero = any(out in found.zeros for out in node.outputs)
+    undefined = [found.undefined[out] for out in node.outputs if out in found.undefined]
+    if not zero and not undefined:
+        return
+    with built_for(line, node):
+        zeros = [out.zeros_like() for out in node.outputs]  # type: ignore[attr-defined]
+        parts = node.op.grad(node.inputs, node.outputs, zeros)
+    for x, part in zip(node.inputs, parts, strict=True):
+        if part is DISCONNECTED or x not in leading:
+            continue
+        if zero:
+            found.zeros.add(x)
+        if undefined:
+            found.undefined.setdefault(x, undefined[0])
 
 
 def _depends_on(

@@ -248,14 +248,13 @@ def _closed(
     entries: list[Variable] = []
     for given in ins:
         variable = given.variable
-        if variable.owner is not None or variable in table:
-            entry = variable.clone(name=str(variable))
-            if variable in table:
-                raise GraphError(message(f"{variable} is both an input and replaced by givens."))
-            table[variable] = entry
-            entries.append(entry)
-        else:
+        if variable.owner is None:
             entries.append(variable)
+            continue
+        if variable in replacements:
+            raise GraphError(message(f"{variable} is both an input and replaced by givens."))
+        table[variable] = variable.clone(name=str(variable))
+        entries.append(table[variable])
     inner = {x: table[x] for x in table if x not in replacements}
     if inner and replacements:
         table.update(zip(replacements, rebuild(list(replacements.values()), inner), strict=True))

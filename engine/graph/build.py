@@ -18,7 +18,10 @@ from arignote.ops.view import DimShuffle
 from arignote.scalar import ScalarOp
 from arignote.types import TensorType
 
-_NUMBERS = (bool, int, float, complex)
+
+def is_python_number(value: object) -> bool:
+    """Whether a value is a Python number, which is weak; NumPy's are not, though some subclass."""
+    return isinstance(value, int | float | complex) and not isinstance(value, np.generic)
 
 
 def constant(value: object, dtype: object = None, name: str | None = None) -> Any:
@@ -46,8 +49,8 @@ def constant(value: object, dtype: object = None, name: str | None = None) -> An
     """
     if dtype is not None:
         dtype = types.check_dtype(dtype)
-    elif isinstance(value, _NUMBERS):
-        dtype = types.scalar_dtype(value)
+    elif is_python_number(value):
+        dtype = types.scalar_dtype(value)  # type: ignore[arg-type]
     try:
         array = np.array(value, dtype=dtype, order="C")
     except (ValueError, TypeError, OverflowError) as error:
@@ -173,9 +176,9 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
 
     Python numbers take the dtype of the other operands; operands of lower rank are padded.
     """
-    inputs: list[Any] = [x if isinstance(x, _NUMBERS) else as_variable(x) for x in operands]
+    inputs: list[Any] = [x if is_python_number(x) else as_variable(x) for x in operands]
     promoted = slice(*record.promoted)
-    strong = [x.dtype for x in inputs[promoted] if not isinstance(x, _NUMBERS)]
+    strong = [x.dtype for x in inputs[promoted] if not is_python_number(x)]
     inputs[promoted] = [_weak(x, strong) for x in inputs[promoted]]
     inputs = [as_variable(x) for x in inputs]
     try:
@@ -192,7 +195,7 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
 
 def _weak(value: Any, strong: Sequence[str]) -> Any:
     """A Python number as a constant of the dtype that the strong operands give it."""
-    if not isinstance(value, _NUMBERS):
+    if not is_python_number(value):
         return value
     dtype = types.scalar_dtype(value, strong)
     try:

@@ -1,12 +1,16 @@
 """Pickling and deep copies of graphs of any depth.
 
-A pickler would recurse through owner, inputs, owner, ... So the variable that it meets first is
-written as all its nodes in topological order: each finds its inputs written already. The nodes of
-such a chain are noted while the chain is being written; between them nothing is listed again.
+A pickler would recurse through owner, inputs, owner, ... So the variable that it meets first
+carries in its state all nodes that it needs, in topological order: each finds its inputs written
+already. The nodes of such a chain are noted while the chain is being written; results met there
+carry no chain of their own. Variables and nodes are made empty and filled later, so that cycles
+through tags and attributes are fine.
 """
 
 import threading
 from typing import Any
+
+CHAIN = "_chain"
 
 
 class _Active(threading.local):
@@ -28,10 +32,10 @@ class _End:
         return _End, ()
 
 
-def begin(owner: Any) -> tuple[Any, ...]:
-    """The chain of nodes to write before `owner`: a tuple of one list, or of an empty one."""
+def chain(owner: Any) -> tuple[Any, ...]:
+    """The nodes to write before a result of `owner`, then the chain's end; or nothing."""
     if id(owner) in _active.nodes:
-        return ((),)
+        return ()
     order, stack, seen = [], [(owner, False)], set()
     while stack:
         node, inputs_done = stack.pop()
@@ -46,16 +50,6 @@ def begin(owner: Any) -> tuple[Any, ...]:
         if node.gradient_of is not None:
             before.append(node.gradient_of)
         stack.extend((n, False) for n in before if n is not None and n not in seen)
-    _active.nodes |= {id(node) for node in order}
-    return (order,)
-
-
-def end(chain: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What closes a chain that `begin` opened."""
-    nodes = frozenset(id(node) for node in chain[0])
-    return (_End(nodes),) if nodes else ()
-
-
-def rebuild(chain: Any, owner: Any, index: int, *_: Any) -> Any:
-    """The variable that an owner gives (see `Variable.__reduce_ex__`)."""
-    return owner.outputs[index]
+    nodes = frozenset(id(node) for node in order)
+    _active.nodes |= nodes
+    return (*order, _End(nodes))

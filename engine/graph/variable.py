@@ -1,6 +1,7 @@
 """The graph: variables, constants, shared variables, and the apply nodes that connect them."""
 
 import copy
+import copyreg
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arignote.errors import InputError, message
-from arignote.graph.pickling import begin, end, rebuild
+from arignote.graph import pickling
 from arignote.graph.source import SourceLine, user_line
 from arignote.ops.base import Op
 from arignote.types import Type
@@ -88,13 +89,14 @@ class Variable:
         return twin
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if self.owner is None:
-            return object.__reduce_ex__(self, protocol)
-        chain = begin(self.owner)
         state = self.__getstate__()
-        for implied in ("owner", "index", "type"):
-            del state[implied]
-        return rebuild, (*chain, self.owner, self.index, *end(chain)), state
+        if self.owner is not None:
+            state = {pickling.CHAIN: pickling.chain(self.owner), **state}
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state.pop(pickling.CHAIN, None)
+        self.__dict__.update(state)
 
     def __str__(self) -> str:
         if self.name is not None:
@@ -118,7 +120,7 @@ class Constant(Variable):
         self.data.flags.writeable = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         self.data.flags.writeable = False
 
     @property
@@ -131,10 +133,16 @@ class Constant(Variable):
             return self.name
         data = self.data
         if data.ndim == 0:
-            return str(data)
+            return _number_text(data)
         if data.size <= 6 and data.ndim == 1:
-            return f"[{', '.join(str(item) for item in data.tolist())}]"
+            return f"[{', '.join(_number_text(item) for item in data)}]"
         return f"<constant {data.dtype} {data.shape}>"
+
+
+def _number_text(number: np.ndarray) -> str:
+    """The number as a person would write it: 2 for 2.0, the shortest digits for floats."""
+    text = str(number)
+    return text.removesuffix(".0") if number.dtype.kind == "f" else text
 
 
 class SharedVariable(Variable):
@@ -206,8 +214,11 @@ class Apply:
         self.outputs = tuple([make(type_, None, self, n) for n, type_ in enumerate(types)])
 
     def __reduce__(self) -> Any:
-        types = [out.type for out in self.outputs]
-        return Apply, (self.op, self.inputs, types, self.source, self.gradient_of)
+        state = (self.op, self.inputs, self.outputs, self.source, self.gradient_of)
+        return copyreg.__newobj__, (Apply,), state  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.op, self.inputs, self.outputs, self.source, self.gradient_of = state
 
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(str(x) for x in self.inputs)})"

@@ -59,8 +59,10 @@ class Reduce(Op):
         rule = _GRADIENTS.get(self.scalar)
         if rule is None or not x.type.is_float:
             return no_gradient(inputs)
-        g = expand(gradients[0], self.axes)
-        return (rule(g, expand(out, self.axes), x, self.axes),)
+        g, wide = gradients[0], out
+        if out.ndim:
+            g, wide = expand(g, self.axes), expand(out, self.axes)
+        return (rule(g, wide, x, self.axes),)
 
     @property
     def name(self) -> str:

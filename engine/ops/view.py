@@ -54,7 +54,9 @@ class DimShuffle(View):
                 " size 1",
             )
         moved = x.transpose([*kept, *dropped])[(...,) + (0,) * len(dropped)]
-        return (moved[tuple(None if axis is None else slice(None) for axis in self.order)],)
+        # The Ellipsis keeps an array without axes an array.
+        spread = (None if axis is None else slice(None) for axis in self.order)
+        return (moved[(..., *spread)],)
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]

@@ -1,0 +1,1 @@
+"""Array ops: frozen dataclasses that know types and arrays, never variables."""
