@@ -1,5 +1,6 @@
 """The tensor namespace, usually imported as T: constructors, functions, nnet."""
 
+from arignote.autodiff import grad
 from arignote.graph import as_variable as as_tensor_variable
 from arignote.graph import constant
 from arignote.scalar import (
@@ -408,6 +409,7 @@ __all__ = [
     "gamma",
     "gammaln",
     "ge",
+    "grad",
     "gt",
     "icol",
     "icols",
