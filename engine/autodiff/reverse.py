@@ -94,7 +94,8 @@ def _checked_cost(cost: Any) -> Variable:
     if cost.type.ndim != 0:
         raise NonScalarCostError(
             message(
-                f"the cost {cost} has {cost.type.ndim} axes; only a scalar has a gradient.",
+                f"the cost {cost} is no scalar, its shape has {cost.type.ndim} sizes; only a scalar"
+                " has a gradient.",
                 got=[describe(cost)],
                 where=_line(),
                 hint="cost.mean() or cost.sum(); for each element: known_grads={cost: weights}",

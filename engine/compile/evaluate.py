@@ -7,12 +7,14 @@ import numpy as np
 
 from arignote.compile.function import Function, function
 from arignote.config import OnProblem, config
+from arignote.errors import InputError, message
 from arignote.graph import Variable, hooks
 
 
 def evaluate(variable: Variable, inputs: Mapping[Any, Any]) -> np.ndarray:
     """The value of a variable for given values of inputs."""
     __tracebackhide__ = True
+    _check(variable, inputs)
     known: dict[Any, Function] = vars(variable).setdefault("_evaluators", {})
     key = (tuple(inputs), *map(config.member, ("mode", "linker", "optimizer")))
     if key not in known:
@@ -24,6 +26,17 @@ def evaluate(variable: Variable, inputs: Mapping[Any, Any]) -> np.ndarray:
         )
     result: np.ndarray = known[key](*inputs.values())
     return result
+
+
+def _check(variable: Variable, inputs: Any) -> None:
+    """Raises unless inputs is a mapping from variables to values."""
+    if not isinstance(inputs, Mapping) or not all(isinstance(x, Variable) for x in inputs):
+        raise InputError(
+            message(
+                f"the inputs of eval are a dict from variables to values, but got {inputs!r}.",
+                hint=f"{variable}.eval({{x: 1.0}}), where x is the variable itself, not its name",
+            )
+        )
 
 
 hooks.evaluate = evaluate

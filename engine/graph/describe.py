@@ -5,16 +5,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from arignote.graph.variable import Variable
+from arignote.ops.base import View
 
 
 def describe(variable: Variable, value: np.ndarray | None = None) -> str:
     """One line: name, dtype and shape (of the value, if there is one), where it was made."""
     type_ = variable.type if value is None else value
     shape = str(type_.shape).replace("None", "?")
-    text = f"{variable}: {type_.dtype} {shape}"
+    text = f"{label(variable)}: {type_.dtype} {shape}"
     if variable.source is not None:
         text += f"  [{variable.source}]"
     return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def label(variable: Variable) -> str:
+    """The variable's name, or what it is a view of."""
+    views: list[str] = []
+    base = variable
+    while base.name is None and base.owner is not None and isinstance(base.owner.op, View):
+        views.append(str(base.owner.op))
+        base = base.owner.inputs[0]
+    return " of ".join([*views, str(base)])
 
 
 def describe_all(

@@ -13,5 +13,8 @@ def _not_loaded(*_: Any) -> Any:
 evaluate: Callable[[Any, Mapping[Any, Any]], Any] = _not_loaded
 """`x.eval(inputs)`; set by compile/."""
 
+call_numpy_function: Callable[[Any, Any, Any], Any] = _not_loaded
+"""`np.dot(x, y)` and its like, `(function, args, kwargs)`; set by tensor/."""
+
 mimebundle: Callable[[Any, Any, Any], dict[str, Any]] = _not_loaded
 """The rich display of a variable or function, `(thing, include, exclude)`; set by printing."""

@@ -74,6 +74,11 @@ class TensorVariable(Variable):
             )
         return apply_scalar(record, *operands)
 
+    def __array_function__(
+        self, function: Any, kinds: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        return hooks.call_numpy_function(function, args, kwargs)
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise _no_value(
             self,
@@ -144,7 +149,7 @@ class TensorVariable(Variable):
         raise _no_value(
             self,
             "it has no truth value while the graph is built.",
-            "T.switch(condition, a, b) chooses by value; `x is y` compares identity",
+            "T.switch(condition, a, b) chooses by value; (0 < x) & (x < 1) for 0 < x < 1",
         )
 
     def __len__(self) -> int:
@@ -160,6 +165,9 @@ class TensorVariable(Variable):
             "it cannot be iterated, as its length is not known.",
             "operate on the whole array, or give the length: T.tensor(dtype, shape=(3, None))",
         )
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
 
     def __float__(self) -> float:
         raise _no_value(self, "it is no number yet.", "x.eval({...}) or x.astype('float64')")

@@ -86,6 +86,7 @@ from arignote.scalar import (
     complex_ as complex,
 )
 from arignote.tensor import nnet
+from arignote.tensor import numpy_functions as _numpy_functions  # noqa: F401 (sets a hook)
 from arignote.tensor.constructors import (
     PluralConstructor,
     TensorConstructor,
