@@ -49,6 +49,8 @@ class OptimizerLevel(Enum):
 
     O0 = "o0"
     O1 = "o1"
+    O2 = "o2"
+    O3 = "o3"
 
 
 class Verbosity(Enum):
@@ -136,9 +138,10 @@ FLAGS = {
         Flag(
             "optimizer",
             OptimizerLevel,
-            OptimizerLevel.O1,
-            "o0 runs the graph as written; o1 merges equal nodes, computes constant parts once and"
-            " drops conversions that change nothing",
+            OptimizerLevel.O3,
+            "o0 runs the graph as written; o1 merges equal nodes and computes constant parts once;"
+            " o2 also drops useless nodes and simplifies by algebra; o3 also replaces expressions"
+            " that lose digits",
             True,
         ),
         Flag(

@@ -311,6 +311,14 @@ def _check_unused(graph: FunctionGraph, ins: Sequence[In], policy: OnProblem) ->
     warnings.warn(text, stacklevel=4)
 
 
+def _shown(value: Any) -> str:
+    """A value that was given, in a few words."""
+    if isinstance(value, np.ndarray | np.generic):
+        return f"{type(value).__name__}: {value.dtype} {value.shape}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
 # ---- what is called ------------------------------------------------------------------------------
 
 
@@ -326,6 +334,8 @@ class Function:
         The graph as the user built it.
     fgraph : FunctionGraph
         The graph that runs, after the rewrites of the mode.
+    rewrites : list of Firing
+        The rewrite rules that fired, in order: each has a name, a variable before and after.
     program : Program
         The steps that run.
     """
@@ -349,7 +359,8 @@ class Function:
         self._load()
 
     def _load(self) -> None:
-        self.fgraph: FunctionGraph = optimize(self.graph, self.mode.optimizer)
+        mode = self.mode
+        self.fgraph, self.rewrites = optimize(self.graph, mode.optimizer, mode.excluded)
         self.program: Program = lower(self.fgraph)
         self._run = EXECUTORS[self.mode.linker](self.program)
         self._shared = self.program.shared
@@ -443,13 +454,11 @@ class Function:
     def _refuse(self, position: int, value: Any, error: InputError) -> None:
         __tracebackhide__ = True
         variable = self.inputs[position]
-        shape = f" {np.shape(value)}" if isinstance(value, np.ndarray | np.generic) else ""
-        dtype = f" of {value.dtype}" if isinstance(value, np.ndarray | np.generic) else ""
         raise InputError(
             message(
                 f"{self._title}, input {variable} (position {position}): {error}",
                 got=[
-                    f"{type(value).__name__}{dtype}{shape}",
+                    _shown(value),
                     f"for {describe(variable)}",
                 ],
                 where=str(self.source),

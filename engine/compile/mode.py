@@ -1,10 +1,11 @@
 """Modes: how a graph is rewritten and what runs it."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arignote.config import Linker, ModeName, OptimizerLevel, config
 from arignote.errors import ConfigError, message
+from arignote.rewrite import RULES, Tag
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,44 @@ class Mode:
     ----------
     linker : Linker
     optimizer : OptimizerLevel
+    excluded : frozenset of str
+        Names and tags of rewrites that are left out.
+
+    Example
+    -------
+    >>> from arignote.compile import get_mode
+    >>> sorted(get_mode("FAST_RUN").excluding("stabilize", "power_two").excluded)
+    ['power_two', 'stabilize']
     """
 
     linker: Linker
     optimizer: OptimizerLevel
+    excluded: frozenset[str] = frozenset()
+
+    def excluding(self, *names: str) -> "Mode":
+        """This mode without some rewrites, by name or by tag; ConfigError for unknown names."""
+        for name in names:
+            _check_rewrite(name)
+        return replace(self, excluded=self.excluded | set(names))
+
+    def including(self, *names: str) -> "Mode":
+        """This mode with some rewrites that were excluded before."""
+        for name in names:
+            _check_rewrite(name)
+        return replace(self, excluded=self.excluded - set(names))
+
+
+def _check_rewrite(name: str) -> None:
+    known = {rule.name for rule in RULES} | {tag.value for tag in Tag}
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, 1)
+    raise ConfigError(
+        message(
+            f"there is no rewrite and no tag {name!r}.",
+            hint=(f"{near[0]}; " if near else "") + f"tags: {', '.join(t.value for t in Tag)}",
+        )
+    )
 
 
 def get_mode(mode: "Mode | str | None" = None) -> Mode:

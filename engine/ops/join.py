@@ -28,6 +28,8 @@ class Join(Opaque):
             for axis in range(ranks[0]):
                 if axis != self.axis:
                     dims[axis] = self._meet(dims[axis], type_.dims[axis], axis, position)
+        if len(types) == 1:
+            return (types[0],)
         sizes = [type_.dims[self.axis] for type_ in types]
         known = all(isinstance(size, int) for size in sizes)
         dims[self.axis] = sum(size for size in sizes if isinstance(size, int)) if known else None

@@ -205,6 +205,9 @@ def test_clone():
     (c,) = clone([h], replace={w: T.constant(5.0)})
     assert c.eval({x: 2.0}) == 10
     assert clone(h) is h
+    h.name, h.tag.role = "h", "hidden"
+    copied = clone(h, replace={x: y})
+    assert (copied.name, copied.tag.role, copied.source) == ("h", "hidden", h.source)
     assert clone(h, share_inputs=False) is not h
 
 

@@ -70,7 +70,7 @@ def test_change_restores_also_after_an_error():
 
     with pytest.raises(ZeroDivisionError):
         failing()
-    assert (config.floatX, config.optimizer) == ("float64", "o1")
+    assert (config.floatX, config.optimizer) == ("float64", "o3")
 
 
 def test_a_flag_in_use_is_read_only(tmp_path):

@@ -64,6 +64,15 @@ def test_merged_nodes_keep_a_users_name_and_lead_back_to_all_of_them():
     assert first.name is None
 
 
+def test_compiled_nodes_keep_names_and_lines():
+    x = T.dvector("x")
+    y = T.exp(x)
+    y.name = "y"
+    (out,) = function([x], [y]).fgraph.outputs
+    assert out is not y
+    assert (out.name, out.source) == ("y", y.source)
+
+
 def test_the_users_graph_is_left_as_it_was():
     x = T.dvector("x")
     y = T.exp(x) + T.exp(x)

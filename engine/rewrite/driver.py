@@ -1,0 +1,175 @@
+"""The driver: one pass over a graph, each node visited once, each firing noted.
+
+Inputs are in normal form before a node is looked at; what a rule puts in is visited in turn, and
+since everything below it is done, only its new nodes cost a visit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from arignote.errors import DTypeError, GraphError, message
+from arignote.graph import Apply, FunctionGraph, Variable
+from arignote.ops.base import Op
+from arignote.ops.elemwise import Elemwise
+from arignote.rewrite.interner import Interner
+from arignote.rewrite.pattern import Bindings, Call, Hole, Literal, Term, match
+from arignote.rewrite.rule import Firing, NodeRule, Rule
+from arignote.scalar import ScalarOp
+from arignote.types import kind
+
+# A rule set that does not come to rest is an error in the rules, found long before memory ends.
+MAX_FIRINGS_PER_NODE = 50
+
+
+class RuleIndex:
+    """Rules by what they look for at their root."""
+
+    def __init__(self, rules: Iterable[Rule | NodeRule]) -> None:
+        self._equations: dict[ScalarOp, list[Rule]] = {}
+        self._node_rules: dict[type[Op], list[NodeRule]] = {}
+        for rule in rules:
+            if isinstance(rule, Rule):
+                self._equations.setdefault(rule.root, []).append(rule)
+            else:
+                self._node_rules.setdefault(rule.op, []).append(rule)
+
+    def fire(self, make: Interner, variable: Variable) -> Firing | None:
+        """The first rule that replaces a variable, and by what."""
+        node = variable.owner
+        assert node is not None
+        if isinstance(node.op, Elemwise):
+            for rule in self._equations.get(node.op.scalar, ()):
+                after = _put(make, rule, variable)
+                if after is not None:
+                    return Firing(rule, variable, after)
+        for node_rule in self._node_rules.get(type(node.op), ()):
+            after = node_rule.function(make, node)
+            if after is not None and _fits(after, variable):
+                return Firing(node_rule, variable, after)
+        return None
+
+
+def _put(make: Interner, rule: Rule, variable: Variable) -> Variable | None:
+    bindings = match(rule.find, variable)
+    if bindings is None:
+        return None
+    if rule.reals_only and any(kind(x.type.dtype) != "f" for x in bindings.values()):
+        return None
+    try:
+        after = _instantiate(make, rule.put, bindings, variable)
+    except DTypeError:
+        return None  # such as the negation of a bool, which its product with -1 allows
+    return after if _fits(after, variable) else None
+
+
+def _fits(after: Variable, before: Variable) -> bool:
+    """Whether a replacement is another variable of the same dtype and sizes."""
+    same = after.type.dtype == before.type.dtype and after.type.dims == before.type.dims
+    return same and after is not before
+
+
+def _instantiate(make: Interner, term: Term, bindings: Bindings, root: Variable) -> Variable:
+    """The expression that a pattern means for what its holes stand for."""
+    if isinstance(term, Literal):
+        return make.constant(term.value, root.type.dtype)
+    return _operand(make, term, bindings)
+
+
+def _operand(make: Interner, term: Term, bindings: Bindings) -> Variable:
+    if isinstance(term, Hole):
+        return bindings[term.position]
+    if isinstance(term, Literal):
+        return term.value  # type: ignore[return-value]
+    assert isinstance(term, Call)
+    return make.scalar(term.record, *[_operand(make, child, bindings) for child in term.children])
+
+
+@dataclass
+class Pass:
+    """The state of one pass over a graph."""
+
+    rules: RuleIndex
+    log: list[Firing]
+    limit: int
+    make: Interner = field(default_factory=Interner)
+    done: dict[Variable, Variable] = field(default_factory=dict)
+    pending: dict[Variable, Variable] = field(default_factory=dict)
+
+    def normal_form(self, root: Variable) -> Variable:
+        """What a variable becomes."""
+        stack = [root]
+        while stack:
+            variable = stack.pop()
+            if variable in self.done:
+                continue
+            if variable.owner is None:
+                self.done[variable] = self.make.leaf(variable)
+            elif variable in self.pending:
+                after = self.pending.pop(variable)
+                if after not in self.done:
+                    raise self._no_rest()
+                self.done[variable] = self.done[after]
+            else:
+                missing = [x for x in variable.owner.inputs if x not in self.done]
+                if missing:
+                    stack.append(variable)
+                    stack.extend(reversed(missing))
+                else:
+                    self._visit(variable.owner, variable, stack)
+        return self.done[root]
+
+    def _visit(self, node: Apply, variable: Variable, stack: list[Variable]) -> None:
+        inputs = [self.done[x] for x in node.inputs]
+        self.make.source, self.make.gradient_of = node.source, node.gradient_of
+        new = self.make.node(node.op, inputs, [out.type for out in node.outputs])
+        after = new.outputs[variable.index]
+        firing = self.rules.fire(self.make, after)
+        if firing is None:
+            self.done[after] = self.done[variable] = after
+            return
+        self.log.append(firing)
+        if firing.after in self.pending or len(self.log) > self.limit:
+            raise self._no_rest()
+        for before in {variable, after}:
+            self.pending[before] = firing.after
+            stack.append(before)
+        stack.append(firing.after)
+
+    def _no_rest(self) -> GraphError:
+        """The error of a replacement that leads back to what it replaces, or goes on and on."""
+        names = [firing.name for firing in self.log[-6:]]
+        return GraphError(
+            message(
+                "rewrite rules replace each other's results without end.",
+                got=[f"the last ones: {', '.join(names)}"],
+            )
+        )
+
+
+def rewrite(graph: FunctionGraph, rules: RuleIndex, log: list[Firing]) -> FunctionGraph:
+    """The graph in normal form under some rules; firings are added to the log."""
+    state = Pass(rules, log, len(log) + MAX_FIRINGS_PER_NODE * (len(graph.order) + 1))
+    results = [state.normal_form(x) for x in graph.results]
+    count = len(graph.outputs)
+    targets = [target for target, _ in graph.updates]
+    return FunctionGraph(
+        graph.inputs,
+        tuple(results[:count]),
+        tuple(zip(targets, results[count:], strict=True)),
+        _origin(graph, state.done),
+    )
+
+
+def _origin(
+    graph: FunctionGraph, done: dict[Variable, Variable]
+) -> dict[Variable, tuple[Variable, ...]]:
+    """The user's variables behind each new variable, which takes over a name from them."""
+    origin: dict[Variable, list[Variable]] = {}
+    for node in graph.order:
+        for before in node.outputs:
+            after = done.get(before)
+            if after is None or after.owner is None:
+                continue
+            origin.setdefault(after, []).extend(graph.origin.get(before, (before,)))
+            after.name = after.name or before.name
+    return {variable: tuple(users) for variable, users in origin.items()}

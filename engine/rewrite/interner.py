@@ -1,0 +1,85 @@
+"""Interner: makes nodes so that equal nodes are one node."""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from arignote import types
+from arignote.graph import Apply, Constant, Variable, constant
+from arignote.graph.build import is_python_number
+from arignote.graph.source import SourceLine
+from arignote.ops.base import Op
+from arignote.ops.elemwise import Elemwise, elemwise
+from arignote.ops.view import DimShuffle
+from arignote.scalar import ScalarOp
+
+
+class Interner:
+    """Makes nodes of one graph; the same op on the same inputs is made once.
+
+    Attributes
+    ----------
+    source, gradient_of
+        What new nodes get: those of the node that is being replaced.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[Hashable, Apply] = {}
+        self._constants: dict[Hashable, Variable] = {}
+        self.source: SourceLine | None = None
+        self.gradient_of: Apply | None = None
+
+    def leaf(self, variable: Variable) -> Variable:
+        """A variable without an owner; equal constants are one."""
+        if isinstance(variable, Constant):
+            return self._constants.setdefault(constant_key(variable), variable)
+        return variable
+
+    def node(self, op: Op, inputs: Sequence[Variable], out_types: Sequence[Any] | None) -> Apply:
+        """The node of an op on inputs; types are inferred unless they are known."""
+        key = (op, *map(id, _key_order(op, inputs)))
+        known = self._nodes.get(key)
+        if known is None:
+            if out_types is None:
+                out_types = [t.with_dims() for t in op.infer(*[x.type for x in inputs])]
+            known = Apply(op, inputs, out_types, self.source, self.gradient_of)
+            self._nodes[key] = known
+        return known
+
+    def __call__(self, op: Op, *inputs: Variable) -> Any:
+        """The one output of the node of an op on inputs."""
+        return self.node(op, inputs, None).outputs[0]
+
+    def constant(self, value: Any, dtype: str) -> Variable:
+        """The constant of a value and dtype."""
+        return self.leaf(constant(np.asarray(value, dtype)))
+
+    def scalar(self, record: ScalarOp, *operands: Any) -> Any:
+        """A record applied to variables and Python numbers, as when a user writes it."""
+        first, last, _ = slice(*record.promoted).indices(len(operands))
+        strong = [x.type.dtype for x in operands[first:last] if not is_python_number(x)]
+        inputs = [
+            self.constant(x, types.scalar_dtype(x, strong)) if is_python_number(x) else x
+            for x in operands
+        ]
+        rank = max(x.type.ndim for x in inputs)
+        padded = [self._padded(x, rank) for x in inputs]
+        dtype = record.common_dtype([x.type.dtype for x in padded])
+        return self(elemwise(record, dtype), *padded)
+
+    def _padded(self, x: Any, rank: int) -> Any:
+        if x.type.ndim in (0, rank):
+            return x
+        return self(DimShuffle((*(None,) * (rank - x.type.ndim), *range(x.type.ndim))), x)
+
+
+def _key_order(op: Op, inputs: Sequence[Variable]) -> Sequence[Variable]:
+    if isinstance(op, Elemwise) and op.scalar.commutative and len(inputs) == 2:
+        return sorted(inputs, key=id)
+    return inputs
+
+
+def constant_key(constant: Constant) -> Hashable:
+    """What makes constants interchangeable: dtype, shape and all bits (0.0 is not -0.0)."""
+    return (constant.type.dtype, constant.data.shape, constant.data.tobytes())

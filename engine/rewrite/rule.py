@@ -1,0 +1,116 @@
+"""Rules: what a node may be replaced by, and what the replacement promises."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from arignote.graph import Apply, Variable
+from arignote.ops.base import Op
+from arignote.rewrite.pattern import Call, Term, text, trace
+from arignote.scalar import ScalarOp
+
+
+class Contract(Enum):
+    """How the values before and after a rule compare."""
+
+    EXACT = "equal bit for bit, -0 and NaN too"
+    IMPROVES = "no further from the true value than before"
+    ASSUMES_FINITE = "equal unless infinity or NaN is involved"
+    ASSUMES_NONZERO = "equal unless a denominator is 0"
+
+
+class Tag(Enum):
+    """What a rule is for; the pipeline runs the tags in this order."""
+
+    USELESS = "useless"
+    CANONICALIZE = "canonicalize"
+    STABILIZE = "stabilize"
+    SPECIALIZE = "specialize"
+
+
+class Rule:
+    """An equation between elementwise expressions.
+
+    Parameters
+    ----------
+    name : str
+    find, put : function
+        Of the same variables, which may stand for anything of any dtype: the expression that is
+        looked for, and what replaces it.
+    tag : Tag
+    contract : Contract
+    reals_only : bool
+        Whether the equation holds for real floating-point numbers only.
+
+    Example
+    -------
+    >>> from arignote.scalar import log, log1p
+    >>> from arignote.rewrite.rule import Contract, Rule, Tag
+    >>> str(Rule("example", lambda x: log(1 + x), lambda x: log1p(x), Tag.STABILIZE,
+    ...     Contract.IMPROVES))
+    'log((1 + x)) = log1p(x)'
+    """
+
+    def __init__(
+        self,
+        name: str,
+        find: Callable[..., Any],
+        put: Callable[..., Any],
+        tag: Tag,
+        contract: Contract,
+        reals_only: bool = False,
+    ) -> None:
+        self.name, self.tag, self.contract = name, tag, contract
+        self.reals_only = reals_only
+        self.holes = tuple(inspect.signature(find).parameters)
+        self.find: Term = trace(find, len(self.holes))
+        self.put: Term = trace(put, len(self.holes))
+        assert isinstance(self.find, Call), f"rule {name} must look for an op"
+        self.root: ScalarOp = self.find.record
+
+    def __str__(self) -> str:
+        return f"{text(self.find, self.holes)} = {text(self.put, self.holes)}"
+
+
+@dataclass(frozen=True)
+class NodeRule:
+    """A replacement that needs an op's fields, axes or types.
+
+    Attributes
+    ----------
+    name : str
+    op : type of Op
+        The class of ops at which it is tried.
+    function : function
+        `(make, node) -> Variable or None`; `make(op, *inputs)` and `make.scalar(record, *inputs)`
+        build what replaces the node's one output.
+    tag : Tag
+    contract : Contract
+    doc : str
+    """
+
+    name: str
+    op: type[Op]
+    function: Callable[[Any, Apply], Variable | None]
+    tag: Tag
+    contract: Contract
+    doc: str = ""
+
+    def __str__(self) -> str:
+        return self.doc
+
+
+@dataclass(frozen=True)
+class Firing:
+    """One replacement that was made."""
+
+    rule: Rule | NodeRule
+    before: Variable
+    after: Variable
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return self.rule.name
