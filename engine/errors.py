@@ -32,7 +32,7 @@ class SymbolicTruthError(ArignoteError, TypeError):
     """A symbolic variable used where Python needs a value now."""
 
 
-class InputError(ArignoteError, TypeError):
+class InputError(ArignoteError, TypeError, ValueError):
     """Arguments of a compiled function that it cannot take."""
 
 

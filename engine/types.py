@@ -144,7 +144,7 @@ def scalar_dtype(value: complex, others: Sequence[str] = ()) -> str:
 # ---- sizes ----------------------------------------------------------------------------------
 
 
-class _Atom:
+class Atom:
     """One unknown size; what counts is which object it is."""
 
     __slots__ = ()
@@ -157,28 +157,28 @@ class Dim:
     made from the same sizes.
     """
 
-    __slots__ = ("_atoms",)
+    __slots__ = ("atoms",)
 
     _MAX_ATOMS = 8
 
-    def __init__(self, atoms: frozenset[_Atom] | None = None) -> None:
-        self._atoms = frozenset((_Atom(),)) if atoms is None else atoms
+    def __init__(self, atoms: frozenset[Atom] | None = None) -> None:
+        self.atoms = frozenset((Atom(),)) if atoms is None else atoms
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self._atoms == other._atoms
+        return isinstance(other, Dim) and self.atoms == other.atoms
 
     def __hash__(self) -> int:
-        return hash(self._atoms)
+        return hash(self.atoms)
 
     def __repr__(self) -> str:
         return "?"
 
-    def __reduce__(self) -> tuple[type["Dim"], tuple[frozenset[_Atom]]]:
-        return Dim, (self._atoms,)
+    def __reduce__(self) -> tuple[type["Dim"], tuple[frozenset[Atom]]]:
+        return Dim, (self.atoms,)
 
     def broadcast(self, other: "Dim") -> "Dim":
         """The size that comes out when this unknown size meets another one."""
-        atoms = self._atoms | other._atoms
+        atoms = self.atoms | other.atoms
         return Dim(atoms) if len(atoms) <= self._MAX_ATOMS else Dim()
 
 
@@ -305,7 +305,7 @@ class TensorType(Type):
         """`matrix`, `row`, ... or the shape as `(?, 3)`."""
         if all(size is None for size in self.shape) and self.ndim < len(RANK_NAMES):
             return RANK_NAMES[self.ndim]
-        return _SPECIAL_SHAPES.get(self.shape) or _shape_text(self.shape)
+        return _SPECIAL_SHAPES.get(self.shape) or shape_text(self.shape)
 
     def __str__(self) -> str:
         return f"TensorType({self.dtype}, {self.shape_name})"
@@ -351,12 +351,13 @@ class TensorType(Type):
         for axis, (size, got) in enumerate(zip(self.shape, array.shape, strict=True)):
             if size is not None and size != got:
                 raise InputError(
-                    f"wrong size on axis {axis}: expected {_shape_text(self.shape)}, got"
+                    f"wrong size on axis {axis}: expected {shape_text(self.shape)}, got"
                     f" {array.shape}"
                 )
 
 
-def _shape_text(shape: Sequence[int | None]) -> str:
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A shape for people: `(?, 3)`."""
     inner = ", ".join("?" if size is None else str(size) for size in shape)
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from arignote.compile.function import Function, function
 from arignote.config import OnProblem, config
-from arignote.errors import InputError, message
-from arignote.graph import Variable, hooks
+from arignote.errors import InputError, MissingInputError, join_names, message
+from arignote.graph import Constant, SharedVariable, Variable, hooks, leaves
+from arignote.graph.describe import describe_all
 
 
 def evaluate(variable: Variable, inputs: Mapping[Any, Any]) -> np.ndarray:
@@ -18,6 +19,7 @@ def evaluate(variable: Variable, inputs: Mapping[Any, Any]) -> np.ndarray:
     known: dict[Any, Function] = vars(variable).setdefault("_evaluators", {})
     key = (tuple(inputs), *map(config.member, ("mode", "linker", "optimizer")))
     if key not in known:
+        _check_complete(variable, inputs)
         known[key] = function(
             list(inputs),
             variable,
@@ -35,6 +37,24 @@ def _check(variable: Variable, inputs: Any) -> None:
             message(
                 f"the inputs of eval are a dict from variables to values, but got {inputs!r}.",
                 hint=f"{variable}.eval({{x: 1.0}}), where x is the variable itself, not its name",
+            )
+        )
+
+
+def _check_complete(variable: Variable, inputs: Mapping[Any, Any]) -> None:
+    """Raises if an input has no value."""
+    missing = [
+        leaf
+        for leaf in leaves([variable], inputs)
+        if leaf not in inputs and not isinstance(leaf, Constant | SharedVariable)
+    ]
+    if missing:
+        values = ", ".join(f"{x}: ..." for x in (*inputs, *missing))
+        raise MissingInputError(
+            message(
+                f"{join_names(map(str, missing))} needed for {variable} without a value.",
+                got=describe_all(missing),
+                hint=f"{variable}.eval({{{values}}})",
             )
         )
 

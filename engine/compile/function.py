@@ -19,7 +19,7 @@ from arignote.errors import (
     join_names,
     message,
 )
-from arignote.execute import Executor, load
+from arignote.execute import Executable, Executor, load
 from arignote.graph import (
     Constant,
     FunctionGraph,
@@ -360,10 +360,13 @@ class Function:
 
     def _load(self) -> None:
         mode = self.mode
-        self.fgraph, self.rewrites = optimize(self.graph, mode.optimizer, mode.excluded)
-        self.program: Program = lower(self.fgraph)
-        self._run = EXECUTORS[self.mode.linker](self.program)
-        self._shared = self.program.shared
+        self.fgraph, self.rewrites, self._check = optimize(
+            self.graph, mode.optimizer, mode.excluded
+        )
+        self._shared = self.graph.shared
+        self.program: Program = lower(self.fgraph, self._shared)
+        self._run = EXECUTORS[mode.linker](self.program)
+        self._run_general: Executable | None = None
         self._targets = [target for target, _ in self.fgraph.updates]
         self._filters = [(given.variable.type.filter, given.allow_downcast) for given in self._ins]
         self._simple = all(cell is None for cell in self._states)
@@ -394,12 +397,23 @@ class Function:
             except InputError as error:
                 self._refuse(position, value, error)
         stored = [cell.get_value(borrow=True) for cell in self._shared]
-        results = self._run([*values, *stored])
+        run = self._run
+        if self._check is not None and not self._check([*values, *stored]):
+            run = self._general()
+        results = run([*values, *stored])
         results = self._own(results, [*values, *stored])
         count = len(self._outs)
         for target, value in zip(self._targets, results[count:], strict=True):
             target.store(value)
         return self._arrange(results[:count])
+
+    def _general(self) -> Executable:
+        """What runs where sizes that meet are not equal: the graph without that assumption."""
+        if self._run_general is None:
+            mode = self.mode
+            graph = optimize(self.graph, mode.optimizer, mode.excluded, False).graph
+            self._run_general = EXECUTORS[mode.linker](lower(graph, self._shared))
+        return self._run_general
 
     def _own(self, results: list[Any], others: Sequence[Any]) -> list[Any]:
         """The results, copied where they are or may be somebody else's memory."""
@@ -467,7 +481,8 @@ class Function:
 
     @property
     def _title(self) -> str:
-        return f"the function {self.name}" if self.name else "the function"
+        ins = join_names(str(x) for x in self.inputs)
+        return f"the function {self.name}" if self.name else f"the function of ({ins})"
 
     def _signature(self) -> list[str]:
         return [

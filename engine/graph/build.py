@@ -15,7 +15,7 @@ from arignote.ops.base import Op
 from arignote.ops.elemwise import elemwise
 from arignote.ops.join import Join
 from arignote.ops.view import DimShuffle
-from arignote.scalar import ScalarOp
+from arignote.scalar import ScalarOp, mul, power, true_div
 from arignote.types import TensorType
 
 
@@ -188,9 +188,27 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
     op = elemwise(record, dtype)
     rank = max(x.ndim for x in inputs)
     padded = [pad_left(x, rank) if x.ndim else x for x in inputs]
-    if building.gradient_of is not None and rank == 0 and _all_constant(padded):
-        return constant(op.perform(*[x.data for x in padded])[0])
+    if building.gradient_of is not None:
+        short = _shortcut(op, padded)
+        if short is not None:
+            return short
     return _node(op, padded, inputs)
+
+
+# Operations that a constant 1 leaves without effect, and the operand where it has to stand.
+_UNITS = {(mul, 0), (mul, 1), (true_div, 1), (power, 1)}
+
+
+def _shortcut(op: Any, inputs: Sequence[Any]) -> Any:
+    """What a derivative needs no node for: numbers are computed, factors 1 are left out."""
+    if _all_constant(inputs) and all(x.ndim == 0 for x in inputs):
+        return constant(op.perform(*[x.data for x in inputs])[0])
+    for position, x in enumerate(inputs):
+        if (op.scalar, position) in _UNITS and isinstance(x, Constant) and x.ndim == 0:
+            other = inputs[1 - position]
+            if x.data == 1 and other.dtype == op.dtype:
+                return other
+    return None
 
 
 def _weak(value: Any, strong: Sequence[str]) -> Any:

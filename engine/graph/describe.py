@@ -6,12 +6,13 @@ import numpy as np
 
 from arignote.graph.variable import Variable
 from arignote.ops.base import View
+from arignote.types import shape_text
 
 
 def describe(variable: Variable, value: np.ndarray | None = None) -> str:
     """One line: name, dtype and shape (of the value, if there is one), where it was made."""
     type_ = variable.type if value is None else value
-    shape = str(type_.shape).replace("None", "?")
+    shape = shape_text(type_.shape)
     text = f"{label(variable)}: {type_.dtype} {shape}"
     if variable.source is not None:
         text += f"  [{variable.source}]"

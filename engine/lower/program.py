@@ -40,9 +40,10 @@ class Program:
         return "\n".join(lines)
 
 
-def lower(graph: FunctionGraph) -> Program:
-    """The program of a graph."""
-    leaves: list[Variable] = [*graph.inputs, *graph.shared, *graph.constants]
+def lower(graph: FunctionGraph, shared: Sequence[SharedVariable] | None = None) -> Program:
+    """The program of a graph; its shared variables are those given, or those that it needs."""
+    stored = tuple(graph.shared if shared is None else shared)
+    leaves: list[Variable] = [*graph.inputs, *stored, *graph.constants]
     slots = {leaf: n for n, leaf in enumerate(leaves)}
     for node in graph.order:
         for out in node.outputs:
@@ -52,7 +53,7 @@ def lower(graph: FunctionGraph) -> Program:
         _steps(graph.order, slots, kept=set(range(len(leaves))) | set(results)),
         len(slots),
         graph.inputs,
-        graph.shared,
+        stored,
         tuple(x.data for x in graph.constants if isinstance(x, Constant)),
         results,
     )

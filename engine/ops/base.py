@@ -4,7 +4,7 @@ A gradient is written with the operators and methods of the variables that are h
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from arignote.scalar import ZERO
-from arignote.types import TensorType
+from arignote.types import Size, TensorType
 
 
 class Disconnected(Enum):
@@ -56,6 +56,10 @@ class Op(ABC):
         that is returned has its input's shape.
         """
 
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        """Groups of sizes of the inputs that are equal, or that broadcast together."""
+        return ()
+
     def __call__(self, *operands: Any) -> Any:
         for operand in operands:
             apply = getattr(type(operand), "__apply_op__", None)
@@ -80,6 +84,9 @@ class Op(ABC):
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 class View(Op):

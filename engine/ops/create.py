@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from arignote.ops.base import Opaque, disconnected, no_gradient
+from arignote.errors import ShapeError
+from arignote.ops.base import Opaque, disconnected, no_gradient, require
 from arignote.scalar import ZERO
 from arignote.types import TensorType, is_float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ARange(Opaque):
     """Evenly spaced values from start up to, without, stop."""
 
@@ -38,7 +39,7 @@ class ARange(Opaque):
         return f"arange({', '.join(shown)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Eye(Opaque):
     """A matrix with ones on one diagonal; inputs are rows, columns and the diagonal's offset."""
 
@@ -56,7 +57,7 @@ class Eye(Opaque):
         return disconnected(inputs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Shape(Opaque):
     """The sizes of all axes, as a vector of int64."""
 
@@ -75,13 +76,14 @@ class Shape(Opaque):
         return f"{args[0]}.shape"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Nonzero(Opaque):
     """The positions of the elements that are not 0: one index vector per axis."""
 
     ndim: int
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        require(x.ndim > 0, ShapeError, "a scalar has no positions; nonzero takes arrays")
         return (TensorType("int64", (None,)),) * self.ndim
 
     def perform(self, x: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -1,6 +1,6 @@
 """Products of matrices and vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from arignote.errors import DTypeError, ShapeError
 from arignote.ops.base import Opaque, require
 from arignote.ops.elemwise import sum_to
 from arignote.ops.view import expand
-from arignote.types import Size, TensorType, broadcast_sizes, equal_sizes
+from arignote.types import Size, TensorType, broadcast_sizes, equal_sizes, shape_text
 
 
 def _inner(x: TensorType, y: TensorType, y_axis: int) -> None:
@@ -19,12 +19,12 @@ def _inner(x: TensorType, y: TensorType, y_axis: int) -> None:
         equal_sizes(x.dims[-1], y.dims[y_axis])
     except ShapeError:
         raise ShapeError(
-            f"shapes {x.shape} and {y.shape} not aligned: {x.shape[-1]} (axis {x.ndim - 1}) !="
-            f" {y.shape[y_axis]} (axis {y_axis % y.ndim})"
+            f"shapes {shape_text(x.shape)} and {shape_text(y.shape)} not aligned: {x.shape[-1]}"
+            f" (axis {x.ndim - 1}) != {y.shape[y_axis]} (axis {y_axis % y.ndim})"
         ) from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dot(Opaque):
     """Product of two vectors, a matrix and a vector, or two matrices of one dtype."""
 
@@ -39,6 +39,9 @@ class Dot(Opaque):
 
     def perform(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray]:
         return (np.asarray(np.dot(x, y)),)
+
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        return ((types[0].dims[-1], types[1].dims[0]),)
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
@@ -55,11 +58,12 @@ class Dot(Opaque):
     def pp(self, args: Sequence[str]) -> str:
         return f"dot({args[0]}, {args[1]})"
 
-    def __str__(self) -> str:
+    @property
+    def name(self) -> str:
         return "dot"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MatMul(Opaque):
     """Product of the matrices in the last two axes; the axes before them broadcast."""
 
@@ -78,6 +82,10 @@ class MatMul(Opaque):
     def perform(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray]:
         return (np.matmul(x, y),)
 
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        x, y = types
+        return (*zip(x.dims[:-2], y.dims[:-2], strict=True), (x.dims[-1], y.dims[-2]))
+
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
     ) -> Sequence[Any]:
@@ -90,5 +98,6 @@ class MatMul(Opaque):
     def pp(self, args: Sequence[str]) -> str:
         return f"({args[0]} @ {args[1]})"
 
-    def __str__(self) -> str:
+    @property
+    def name(self) -> str:
         return "matmul"

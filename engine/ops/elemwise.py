@@ -1,6 +1,6 @@
 """Elemwise: a scalar op applied to arrays element by element; and SumTo, its gradient's helper."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from arignote.scalar import ZERO, ScalarOp, second
 from arignote.types import Dim, Size, TensorType, broadcast_sizes, kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Elemwise(Op):
     """A scalar op for each element, with broadcasting.
 
@@ -45,6 +45,9 @@ class Elemwise(Op):
             else:
                 results.append(sum_to(part.conj() if conjugate else part, out, x))
         return results
+
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        return zip(*[type_.dims for type_ in types if type_.dims], strict=True)
 
     @property
     def name(self) -> str:
@@ -106,7 +109,7 @@ def _cannot_be_1(size: Size) -> bool:
     return not isinstance(size, Dim) and size is not None and size != 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SumTo(Opaque):
     """A gradient summed over the axes where the other operand has size 1."""
 

@@ -9,7 +9,10 @@ import numpy as np
 
 from arignote.errors import DTypeError, IndexingError
 from arignote.ops.base import DISCONNECTED, Op, Opaque, View, require
+from arignote.ops.create import ARange
 from arignote.ops.elemwise import broadcast_dims, sum_to
+from arignote.ops.view import sizes_of
+from arignote.scalar import eq, switch
 from arignote.types import Dim, Size, TensorType
 
 
@@ -77,6 +80,11 @@ class IndexPattern:
     def is_basic(self) -> bool:
         """Whether only numbers and slices are used, so that the result is a view."""
         return not any(isinstance(entry, Gather | Mask) for entry in self.entries)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether an element can be selected more than once."""
+        return any(isinstance(entry, Gather) for entry in self.entries)
 
     def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The NumPy index with the inputs' values put in."""
@@ -228,14 +236,14 @@ class _Read(Op):
         return f"{self.name}{{{self.pattern}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Subtensor(_Read, View):
     """The part of an array that numbers and slices select."""
 
     pattern: IndexPattern
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdvancedSubtensor(_Read, Opaque):
     """The elements of an array that integer or boolean arrays select."""
 
@@ -249,7 +257,7 @@ class Write(Enum):
     ADD = "inc_subtensor"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WriteSubtensor(Opaque):
     """A copy of an array in which the selected elements are set or added to.
 
@@ -265,10 +273,9 @@ class WriteSubtensor(Opaque):
             raise IndexingError(
                 f"cannot write an array with {y.ndim} axes to a selection with {selected.ndim}"
             )
-        together = broadcast_dims([selected, y]) if y.ndim in (0, selected.ndim) else ()
-        for size, have in zip(together, selected.shape, strict=False):
+        for size, have in zip(y.shape[::-1], selected.shape[::-1], strict=False):
             require(
-                have is None or size == have,
+                size in (1, None) or have in (size, None),
                 IndexingError,
                 f"cannot write shape {y.shape} to a selection of shape {selected.shape}",
             )
@@ -295,11 +302,20 @@ class WriteSubtensor(Opaque):
         (_, y, *indices), (g,) = inputs, gradients
         read = Subtensor if self.pattern.is_basic else AdvancedSubtensor
         part = read(self.pattern)(g, *indices)
+        if self.write is Write.SET and self.pattern.may_repeat:
+            part = self._where_last(part, *inputs)
         dy = sum_to(part, part, y)
         rest = [DISCONNECTED] * len(indices)
         if self.write is Write.ADD:
             return g, dy, *rest
         return WriteSubtensor(self.pattern, Write.SET)(g, 0, *indices), dy, *rest
+
+    def _where_last(self, part: Any, x: Any, y: Any, *indices: Any) -> Any:
+        """`part` at the positions whose values stay, 0 where a repeated index writes again."""
+        order = ARange("int64")(0, part.size, 1).reshape(sizes_of(part))
+        written = self(x.zeros_like("int64"), order, *indices)
+        last = AdvancedSubtensor(self.pattern)(written, *indices)
+        return switch(eq(last, order), part, 0)
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
 """Join: arrays put one after the other along an axis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from arignote.ops.base import Opaque, require
 from arignote.types import Size, TensorType, equal_sizes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Join(Opaque):
     """Arrays put one after the other along an axis; the other axes must have equal sizes."""
 
@@ -34,6 +34,10 @@ class Join(Opaque):
         known = all(isinstance(size, int) for size in sizes)
         dims[self.axis] = sum(size for size in sizes if isinstance(size, int)) if known else None
         return (TensorType(dtypes[0], dims),)
+
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        sizes = list(zip(*[type_.dims for type_ in types], strict=True))
+        return (*sizes[: self.axis], *sizes[self.axis + 1 :])
 
     def _meet(self, size: Size, other: Size, axis: int, position: int) -> Size:
         try:

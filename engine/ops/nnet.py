@@ -25,7 +25,7 @@ def _shifted(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarr
     return x - top, top
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Softmax(Opaque):
     """exp(x) divided by its sum along an axis."""
 
@@ -53,7 +53,7 @@ class Softmax(Opaque):
         return f"Softmax{{axis={self.axis}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LogSoftmax(Opaque):
     """log(softmax(x)) along an axis, exact where the softmax underflows."""
 
@@ -79,7 +79,7 @@ class LogSoftmax(Opaque):
         return f"LogSoftmax{{axis={self.axis}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LogSumExp(Opaque):
     """log(sum(exp(x))) over some axes, without overflow."""
 

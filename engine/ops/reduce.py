@@ -25,7 +25,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reduce(Op):
     """All elements along some axes combined by an associative scalar op.
 
@@ -115,7 +115,7 @@ def _last(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return x.transpose([*kept, *axes]).reshape([*(x.shape[axis] for axis in kept), size])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProductOfOthers(Opaque):
     """For each element the product of the others along some axes, right with zeros too."""
 
@@ -155,7 +155,7 @@ class ProductOfOthers(Opaque):
         return f"ProductOfOthers{{axes={_short_axes(self.axes)}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ArgReduce(Opaque):
     """Position of the first maximum or minimum along some axes, counted in C order over them."""
 
@@ -192,7 +192,7 @@ class ArgReduce(Opaque):
         return f"{self.name}{{axes={_short_axes(self.axes)}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Count(Opaque):
     """The number of elements along some axes, in a given dtype."""
 

@@ -11,7 +11,7 @@ from arignote.ops.create import ARange
 from arignote.types import TensorType
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sort(Opaque):
     """The elements in rising order along an axis, NaN last."""
 
@@ -45,7 +45,7 @@ class Sort(Opaque):
         return f"Sort{{axis={self.axis}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ArgSort(Opaque):
     """The positions along an axis that would sort the elements; equal ones keep their order."""
 

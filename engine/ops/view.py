@@ -21,7 +21,7 @@ def expand(x: Any, axes: Sequence[int]) -> Any:
     return x.dimshuffle(*["x" if a in axes else next(old) for a in range(x.ndim + len(axes))])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DimShuffle(View):
     """Axes permuted, inserted (None, of size 1) or dropped (those of size 1)."""
 
@@ -103,7 +103,7 @@ class Sizes:
         return f"({inner},)" if len(self.entries) == 1 else f"({inner})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reshape(View):
     """The same elements in C order with another shape."""
 
@@ -146,7 +146,7 @@ class Reshape(View):
         return f"Reshape{{{self.sizes.text}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flatten(View):
     """The same elements in C order with `ndim` axes: the last ones are merged into one."""
 
@@ -182,7 +182,7 @@ class Flatten(View):
         return f"Flatten{{{self.ndim}}}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BroadcastTo(View):
     """A value repeated along axes until it has a given shape."""
 

@@ -14,6 +14,7 @@ from arignote.ops.elemwise import Elemwise
 from arignote.rewrite.interner import Interner
 from arignote.rewrite.pattern import Bindings, Call, Hole, Literal, Term, match
 from arignote.rewrite.rule import Firing, NodeRule, Rule
+from arignote.rewrite.sizes import EqualSizes
 from arignote.scalar import ScalarOp
 from arignote.types import kind
 
@@ -33,18 +34,18 @@ class RuleIndex:
             else:
                 self._node_rules.setdefault(rule.op, []).append(rule)
 
-    def fire(self, make: Interner, variable: Variable) -> Firing | None:
+    def fire(self, make: Interner, variable: Variable, sizes: EqualSizes) -> Firing | None:
         """The first rule that replaces a variable, and by what."""
         node = variable.owner
         assert node is not None
         if isinstance(node.op, Elemwise):
             for rule in self._equations.get(node.op.scalar, ()):
                 after = _put(make, rule, variable)
-                if after is not None:
+                if after is not None and _fits(after, variable, sizes):
                     return Firing(rule, variable, after)
         for node_rule in self._node_rules.get(type(node.op), ()):
             after = node_rule.function(make, node)
-            if after is not None and _fits(after, variable):
+            if after is not None and _fits(after, variable, sizes):
                 return Firing(node_rule, variable, after)
         return None
 
@@ -56,16 +57,16 @@ def _put(make: Interner, rule: Rule, variable: Variable) -> Variable | None:
     if rule.reals_only and any(kind(x.type.dtype) != "f" for x in bindings.values()):
         return None
     try:
-        after = _instantiate(make, rule.put, bindings, variable)
+        return _instantiate(make, rule.put, bindings, variable)
     except DTypeError:
         return None  # such as the negation of a bool, which its product with -1 allows
-    return after if _fits(after, variable) else None
 
 
-def _fits(after: Variable, before: Variable) -> bool:
+def _fits(after: Variable, before: Variable, sizes: EqualSizes) -> bool:
     """Whether a replacement is another variable of the same dtype and sizes."""
-    same = after.type.dtype == before.type.dtype and after.type.dims == before.type.dims
-    return same and after is not before
+    if after is before or after.type.dtype != before.type.dtype:
+        return False
+    return sizes.same(after.type.dims, before.type.dims)
 
 
 def _instantiate(make: Interner, term: Term, bindings: Bindings, root: Variable) -> Variable:
@@ -91,6 +92,7 @@ class Pass:
     rules: RuleIndex
     log: list[Firing]
     limit: int
+    sizes: EqualSizes
     make: Interner = field(default_factory=Interner)
     done: dict[Variable, Variable] = field(default_factory=dict)
     pending: dict[Variable, Variable] = field(default_factory=dict)
@@ -123,7 +125,7 @@ class Pass:
         self.make.source, self.make.gradient_of = node.source, node.gradient_of
         new = self.make.node(node.op, inputs, [out.type for out in node.outputs])
         after = new.outputs[variable.index]
-        firing = self.rules.fire(self.make, after)
+        firing = self.rules.fire(self.make, after, self.sizes)
         if firing is None:
             self.done[after] = self.done[variable] = after
             return
@@ -146,9 +148,12 @@ class Pass:
         )
 
 
-def rewrite(graph: FunctionGraph, rules: RuleIndex, log: list[Firing]) -> FunctionGraph:
+def rewrite(
+    graph: FunctionGraph, rules: RuleIndex, log: list[Firing], sizes: EqualSizes
+) -> FunctionGraph:
     """The graph in normal form under some rules; firings are added to the log."""
-    state = Pass(rules, log, len(log) + MAX_FIRINGS_PER_NODE * (len(graph.order) + 1))
+    limit = len(log) + MAX_FIRINGS_PER_NODE * (len(graph.order) + 1)
+    state = Pass(rules, log, limit, sizes)
     results = [state.normal_form(x) for x in graph.results]
     count = len(graph.outputs)
     targets = [target for target, _ in graph.updates]

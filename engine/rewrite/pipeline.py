@@ -1,6 +1,7 @@
 """The pipeline: which passes run, in which order, at which level."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from arignote.config import OptimizerLevel
 from arignote.graph import FunctionGraph
@@ -8,6 +9,7 @@ from arignote.rewrite.driver import RuleIndex, rewrite
 from arignote.rewrite.fold import fold_constants
 from arignote.rewrite.rule import Firing, Tag
 from arignote.rewrite.rules import RULES
+from arignote.rewrite.sizes import EqualSizes, SizeCheck
 
 _TAGS = {
     OptimizerLevel.O1: frozenset[Tag](),
@@ -16,10 +18,30 @@ _TAGS = {
 }
 
 
+class Optimized(NamedTuple):
+    """What the pipeline gives.
+
+    Attributes
+    ----------
+    graph : FunctionGraph
+    firings : list of Firing
+        The rules that fired, in order.
+    check : SizeCheck or None
+        What must hold of the values of a call; the graph is wrong for others. None: nothing.
+    """
+
+    graph: FunctionGraph
+    firings: list[Firing]
+    check: SizeCheck | None
+
+
 def optimize(
-    graph: FunctionGraph, level: OptimizerLevel, excluded: Collection[str] = ()
-) -> tuple[FunctionGraph, list[Firing]]:
-    """The graph after the passes of a level, and the rules that fired.
+    graph: FunctionGraph,
+    level: OptimizerLevel,
+    excluded: Collection[str] = (),
+    assume_equal_sizes: bool = True,
+) -> Optimized:
+    """The graph after the passes of a level.
 
     Parameters
     ----------
@@ -27,10 +49,12 @@ def optimize(
     level : OptimizerLevel
     excluded : collection of str
         Names of rules, or of tags, that are left out.
+    assume_equal_sizes : bool
+        Whether unknown sizes that meet are taken to be equal.
     """
     log: list[Firing] = []
     if level is OptimizerLevel.O0:
-        return graph, log
+        return Optimized(graph, log, None)
     tags = _TAGS[level]
     rules = [
         rule
@@ -39,5 +63,6 @@ def optimize(
     ]
     # Folding first shows the rules the constants; what the rules make of them is folded last.
     graph = fold_constants(graph)
-    graph = rewrite(graph, RuleIndex(rules), log)
-    return fold_constants(graph), log
+    sizes = EqualSizes(graph, assume_equal_sizes)
+    graph = rewrite(graph, RuleIndex(rules), log, sizes)
+    return Optimized(fold_constants(graph), log, sizes.check())

@@ -1,7 +1,8 @@
 """Each rule, from its table: types, values and contract.
 
 Both sides are evaluated record by record on arrays of equal shape (NumPy has shortcuts of its own
-for scalar operands); mpmath with 800 digits (1 + exp(-700) needs 305) is the truth for rules that promise to improve.
+for scalar operands); mpmath with 800 digits (1 + exp(-700) needs 305) is the truth for rules that
+promise to improve.
 """
 
 import itertools
@@ -17,6 +18,7 @@ from arignote.ops.elemwise import SumTo
 from arignote.rewrite import RULES, Contract, Rule, Tag
 from arignote.rewrite.driver import RuleIndex, rewrite
 from arignote.rewrite.pattern import Call, Hole, Literal, Term
+from arignote.rewrite.sizes import EqualSizes
 from arignote.scalar import RECORDS, ScalarOp
 
 EQUATIONS = [rule for rule in RULES if isinstance(rule, Rule)]
@@ -228,10 +230,11 @@ def test_rules_that_undo_each_other_are_an_error_that_names_them():
 
     x = T.dvector("x")
     graph = function([x], T.sin(x)).graph
+    sizes = EqualSizes(graph)
     with pytest.raises(errors.GraphError, match="back"):
-        rewrite(graph, RuleIndex([swap("there", sin, cos), swap("back", cos, sin)]), [])
+        rewrite(graph, RuleIndex([swap("there", sin, cos), swap("back", cos, sin)]), [], sizes)
     growing = Rule(
         "growing", lambda x: sin(x), lambda x: sin(sin(x)), Tag.CANONICALIZE, Contract.EXACT
     )
     with pytest.raises(errors.GraphError, match="growing"):
-        rewrite(graph, RuleIndex([growing]), [])
+        rewrite(graph, RuleIndex([growing]), [], sizes)
