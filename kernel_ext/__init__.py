@@ -11,6 +11,7 @@ from arignote.compile import get_mode
 from arignote.compile.function import EXECUTORS
 from arignote.errors import ArignoteError
 from arignote.graph.source import set_filename_formatter
+from arignote.kernel_ext.arguments import help_without_body
 from arignote.kernel_ext.completion import Matcher, matcher_for
 from arignote.kernel_ext.magics import ArignoteMagics
 from arignote.kernel_ext.tracebacks import RENDER, rendered
@@ -46,6 +47,7 @@ def load_ipython_extension(ip: InteractiveShell) -> None:
     ip.register_magics(magics)
     magics.loaded = Loaded(matcher_for(ip), before)
     ip.Completer.custom_matchers.append(magics.loaded.matcher)
+    ip.input_transformers_cleanup.append(help_without_body)
     set_filename_formatter(_cell_names(ip))
     setattr(ArignoteError, RENDER, rendered)
     print(_greeting())
@@ -69,6 +71,8 @@ def _unload(ip: InteractiveShell) -> None:
         manager.magics[kind].setdefault(name, method)
     if magics.loaded.matcher in ip.Completer.custom_matchers:
         ip.Completer.custom_matchers.remove(magics.loaded.matcher)
+    if help_without_body in ip.input_transformers_cleanup:
+        ip.input_transformers_cleanup.remove(help_without_body)
     set_filename_formatter(None)
     if RENDER in vars(ArignoteError):
         delattr(ArignoteError, RENDER)

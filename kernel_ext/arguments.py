@@ -26,7 +26,7 @@ def parse(magic: Callable[..., object], line: str) -> Namespace | None:
     # `-o a, b` is one list of names.
     words = WORD.findall(line if takes_expression else re.sub(r"\s*,\s*", ",", line))
     if HELP & set(words):
-        print(magic.__doc__)
+        print((magic.__doc__ or "").removeprefix("::").strip("\n"))
         return None
     if takes_expression:
         # argparse takes a word that begins with a blank for an argument, whatever follows.
@@ -35,6 +35,15 @@ def parse(magic: Callable[..., object], line: str) -> Namespace | None:
     if takes_expression:
         found.expression = "".join(found.expression).strip()
     return found
+
+
+def help_without_body(lines: list[str]) -> list[str]:
+    """The lines of a cell; `%%graph -h` gets a body, without which IPython refuses a cell magic."""
+    text = "".join(lines).strip()
+    words = WORD.findall(text)
+    if "\n" not in text and words[:1] == ["%%graph"] and HELP & set(words):
+        return ["get_ipython().run_cell_magic('graph', '-h', '\\n')\n"]
+    return lines
 
 
 def unquoted(text: str) -> str:

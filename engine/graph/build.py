@@ -204,7 +204,7 @@ def _shortcut(op: Any, inputs: Sequence[Any]) -> Any:
     if _all_constant(inputs) and all(x.ndim == 0 for x in inputs):
         return constant(op.perform(*[x.data for x in inputs])[0])
     for position, x in enumerate(inputs):
-        if (op.scalar, position) in _UNITS and isinstance(x, Constant) and x.ndim == 0:
+        if (op.scalar, position) in _UNITS and isinstance(x, Constant) and x.type.ndim == 0:
             other = inputs[1 - position]
             if x.data == 1 and other.dtype == op.dtype:
                 return other

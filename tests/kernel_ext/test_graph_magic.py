@@ -175,7 +175,7 @@ def test_bad_arguments_give_one_line(shell, cell, words):
 @pytest.mark.parametrize("magic", ["%%graph a {}\nx: nonsense", "%graph {}", "%debugprint {}"])
 def test_help_prints_the_docstring_and_does_nothing(shell, magic, flag):
     outcome = shell.good(magic.format(flag))
-    assert "::" in outcome.stdout
+    assert outcome.stdout.lstrip().startswith("%")
     assert "options:" in outcome.stdout
     assert "a" not in shell.names
 
@@ -189,3 +189,10 @@ def test_another_cell_magic_above(shell):
     outcome = shell.good("%%time\n%%graph g --no-show\nx: fmatrix\ny = x + 1")
     assert "Wall time" in outcome.stdout
     assert list(shell.names["g"].outputs) == ["y"]
+
+
+@pytest.mark.parametrize("cell", ["%%graph -h", "%%graph --help\n", "\n%%graph name -h"])
+def test_help_needs_no_body(shell, cell):
+    """IPython itself refuses a cell magic without a body."""
+    outcome = shell.good(cell)
+    assert outcome.stdout.lstrip().startswith("%%graph [-o A,B]")
