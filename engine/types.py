@@ -409,13 +409,19 @@ def _loses_nothing(array: np.ndarray, value: object, dtype: str) -> bool:
     if not _same_kind(array.dtype.kind, dtype) or array.size == 0:
         return array.size == 0 and array.dtype == np.float64
     with np.errstate(all="ignore"):
-        back = array.astype(dtype).astype(array.dtype)
+        converted = array.astype(dtype)
+        back = (converted if array.dtype.kind == "c" else converted.real).astype(array.dtype)
+    # 2**63 as int64 and -1 as uint64 come back unchanged, but with the other sign in between.
+    if array.dtype.kind in "iu" and not np.array_equal(converted < 0, array < 0):
+        return False
     return bool(np.array_equal(back, array, equal_nan=array.dtype.kind in "fc"))
 
 
 def _is_weak_float(array: np.ndarray, value: object, dtype: str) -> bool:
-    python_value = not isinstance(value, np.ndarray | np.generic)
-    return python_value and array.dtype == np.float64 and is_float(dtype)
+    """Whether Python floats or complex numbers are to be stored in a narrower dtype."""
+    if isinstance(value, np.ndarray | np.generic):
+        return False
+    return array.dtype in (np.float64, np.complex128) and _KINDS[dtype] in array.dtype.kind + "c"
 
 
 def _same_kind(from_kind: str, dtype: str) -> bool:

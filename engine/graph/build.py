@@ -179,7 +179,7 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
     inputs: list[Any] = [x if is_python_number(x) else as_variable(x) for x in operands]
     promoted = slice(*record.promoted)
     strong = [x.dtype for x in inputs[promoted] if not is_python_number(x)]
-    inputs[promoted] = [_weak(x, strong) for x in inputs[promoted]]
+    inputs[promoted] = [weak(x, strong, record) for x in inputs[promoted]]
     inputs = [as_variable(x) for x in inputs]
     try:
         dtype = record.common_dtype([x.dtype for x in inputs])
@@ -211,7 +211,7 @@ def _shortcut(op: Any, inputs: Sequence[Any]) -> Any:
     return None
 
 
-def _weak(value: Any, strong: Sequence[str]) -> Any:
+def weak(value: Any, strong: Sequence[str], record: ScalarOp | None = None) -> Any:
     """A Python number as a constant of the dtype that the strong operands give it."""
     if not is_python_number(value):
         return value
@@ -219,6 +219,8 @@ def _weak(value: Any, strong: Sequence[str]) -> Any:
     try:
         return constant(value, dtype)
     except DTypeError:
+        if record is not None and record.rule.gives(dtype) == "bool":
+            return constant(value)  # whether a uint8 is less than 300 has an answer
         raise DTypeError(
             message(
                 f"the Python number {value} does not fit {dtype}, the dtype of what it meets.",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from arignote.errors import IndexingError, message
-from arignote.graph.build import apply_op, as_variable, pad_left
+from arignote.graph.build import apply_op, as_variable, pad_left, weak
 from arignote.graph.variable import Constant, Variable, current_line
 from arignote.ops.indexing import (
     INPUT,
@@ -44,7 +44,7 @@ def write(selection: Any, value: Any, mode: Write) -> Any:
             )
         )
     x, *inputs = node.inputs
-    value = as_variable(value)
+    value = as_variable(weak(value, [selection.type.dtype]))
     if value.ndim:
         value = pad_left(value, selection.ndim)
     return apply_op(WriteSubtensor(node.op.pattern, mode), x, value, *inputs)

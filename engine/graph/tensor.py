@@ -22,7 +22,7 @@ from arignote.ops.base import normalize_axes, normalize_axis
 from arignote.ops.create import Nonzero, Shape
 from arignote.ops.dot import Dot, MatMul
 from arignote.ops.indexing import Write
-from arignote.ops.reduce import ArgReduce, Count, Reduce
+from arignote.ops.reduce import ArgReduce, Count, Mean, Reduce
 from arignote.ops.sort import ArgSort, Sort
 from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape, Sizes, expand
 from arignote.scalar import RECORDS, ScalarOp
@@ -399,8 +399,9 @@ class TensorVariable(Variable):
     def mean(self, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Any:
         """The mean over some axes; integers give floats."""
         name = types.quotient_of(self.dtype if dtype is None else types.check_dtype(dtype))
-        total = self.sum(axis, name, keepdims)
-        return total / self.count(axis, types.real_of(name))
+        axes = normalize_axes(axis, self.ndim)
+        result = apply_op(Mean(axes, name), self)
+        return expand(result, axes) if keepdims else result
 
     def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
         """The variance over some axes: the mean square of the distance from the mean."""
@@ -449,7 +450,7 @@ class TensorVariable(Variable):
 
     def norm(self, L: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
         """The L-norm over some axes: (sum of abs(x) ** L) ** (1 / L); L may be 0 or inf too."""
-        size = abs(self)
+        size = abs(self.astype(types.quotient_of(self.dtype)))
         if L == 0:
             return apply_scalar(scalar.neq, self, 0).sum(axis, size.dtype, keepdims)
         if np.inf == L:

@@ -78,6 +78,11 @@ class Op(ABC):
         """The first line of what is known about the op."""
         return (type(self).__doc__ or "").partition("\n")[0]
 
+    @property
+    def label(self) -> str:
+        """What a picture shows: the name and, apart, its parameters."""
+        return str(self).replace("{", " ", 1).removesuffix("}")
+
     def pp(self, args: Sequence[str]) -> str:
         """The expression as text, for operands that are text."""
         return f"{self.name}({', '.join(args)})"

@@ -232,6 +232,10 @@ class _Read(Op):
     def pp(self, args: Sequence[str]) -> str:
         return f"{args[0]}[{self.pattern.pp(args[1:])}]"
 
+    @property
+    def label(self) -> str:
+        return f"[{self.pattern}]"
+
     def __str__(self) -> str:
         return f"{self.name}{{{self.pattern}}}"
 
@@ -320,6 +324,10 @@ class WriteSubtensor(Opaque):
     @property
     def name(self) -> str:
         return self.write.value
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} [{self.pattern}]"
 
     def pp(self, args: Sequence[str]) -> str:
         return f"{self.name}({args[0]}[{self.pattern.pp(args[2:])}], {args[1]})"

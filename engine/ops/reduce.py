@@ -13,7 +13,7 @@ from arignote.ops.base import Op, Opaque, disconnected, no_gradient, require
 from arignote.ops.create import ARange
 from arignote.ops.view import expand
 from arignote.scalar import ScalarOp
-from arignote.types import TensorType
+from arignote.types import TensorType, real_of
 
 _NAMES = {
     scalar.add: "Sum",
@@ -190,6 +190,39 @@ class ArgReduce(Opaque):
 
     def __str__(self) -> str:
         return f"{self.name}{{axes={_short_axes(self.axes)}}}"
+
+
+@dataclass(frozen=True, repr=False)
+class Mean(Opaque):
+    """The mean along some axes, in a given dtype; float16 is summed in float32."""
+
+    axes: tuple[int, ...]
+    dtype: str
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        dims = [size for axis, size in enumerate(x.dims) if axis not in self.axes]
+        return (TensorType(self.dtype, dims),)
+
+    def perform(self, x: np.ndarray) -> tuple[np.ndarray]:
+        wide = "float32" if self.dtype == "float16" else self.dtype
+        total = np.add.reduce(x, axis=self.axes, dtype=wide)
+        count = prod(x.shape[axis] for axis in self.axes)
+        return (np.asarray(total / np.asarray(count, wide)).astype(self.dtype, copy=False),)
+
+    def grad(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
+    ) -> Sequence[Any]:
+        (x,), (g,) = inputs, gradients
+        if not x.type.is_float:
+            return no_gradient(inputs)
+        share = g / Count(self.axes, real_of(self.dtype))(x)
+        return (scalar.second(x, expand(share, self.axes) if share.ndim else share),)
+
+    def pp(self, args: Sequence[str]) -> str:
+        return f"mean({args[0]}{_axes_text(self.axes)})"
+
+    def __str__(self) -> str:
+        return f"Mean{{axes={_short_axes(self.axes)}}}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -70,10 +70,15 @@ class DimShuffle(View):
         return len(self.order) > 1 and self.order == tuple(reversed(range(len(self.order))))
 
     def _order_text(self) -> str:
-        return f"({', '.join('x' if a is None else str(a) for a in self.order)})"
+        items = ["'x'" if axis is None else str(axis) for axis in self.order]
+        return f"({', '.join(items)})"
 
     def pp(self, args: Sequence[str]) -> str:
         return f"{args[0]}.T" if self.is_transpose else f"{args[0]}.dimshuffle{self._order_text()}"
+
+    @property
+    def label(self) -> str:
+        return "transpose" if self.is_transpose else super().label
 
     def __str__(self) -> str:
         return f"DimShuffle{{{','.join('x' if a is None else str(a) for a in self.order)}}}"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from arignote.scalar.logic import switch
-from arignote.scalar.record import FLOAT, REAL_FLOAT, SAME, ZERO, ScalarOp
+from arignote.scalar.record import FLOAT, NUMBER_OR_BOOL, REAL_FLOAT, ZERO, ScalarOp
 
 exp = ScalarOp(
     "exp", np.exp, "exp{f}({0})", lambda g, out, x: (g * out,), FLOAT, doc="e to the power x."
@@ -42,7 +42,7 @@ sqrt = ScalarOp(
     "Square root.",
 )  # fmt: skip
 square = ScalarOp(
-    "square", np.square, "({0} * {0})", lambda g, out, x: (g * 2 * x,), SAME, doc="x * x."
+    "square", np.square, "({0} * {0})", lambda g, out, x: (g * 2 * x,), NUMBER_OR_BOOL, doc="x * x."
 )
 
 sin = ScalarOp(
@@ -108,12 +108,12 @@ arctanh = ScalarOp(
 )  # fmt: skip
 
 deg2rad = ScalarOp(
-    "deg2rad", np.deg2rad, "({0} * ({0} * 0 + (3.14159265358979323846 / 180)))",
+    "deg2rad", np.deg2rad, "({0} * (3.14159265358979323846{f} / 180))",
     lambda g, out, x: (g * (math.pi / 180),), REAL_FLOAT, doc="Degrees as radians.",
 )  # fmt: skip
 rad2deg = ScalarOp(
-    "rad2deg", np.rad2deg, None, lambda g, out, x: (g * (180 / math.pi),), REAL_FLOAT,
-    doc="Radians as degrees.",
+    "rad2deg", np.rad2deg, "({0} * (180 / 3.14159265358979323846{f}))",
+    lambda g, out, x: (g * (180 / math.pi),), REAL_FLOAT, doc="Radians as degrees.",
 )  # fmt: skip
 
 
@@ -141,7 +141,8 @@ relu = ScalarOp(
 
 
 def _round_half_away(x: np.ndarray) -> np.ndarray:
-    return np.copysign(np.floor(np.abs(x) + x.dtype.type(0.5)), x)
+    whole = np.trunc(x)
+    return whole + np.copysign(np.abs(x - whole) >= 0.5, x)
 
 
 def _flat(g, out, x):

@@ -44,11 +44,12 @@ neq = ScalarOp(
 )  # fmt: skip
 
 isnan = ScalarOp(
-    "isnan", np.isnan, "({0} != {0})", lambda g, out, x: (ZERO,), COMPARE, doc="Whether x is NaN."
-)
+    "isnan", np.isnan, "({0} != {0})", lambda g, out, x: (ZERO,), COMPARE, doc="Whether x is NaN.",
+    c_kinds={"bui": "0"},
+)  # fmt: skip
 isinf = ScalarOp(
     "isinf", np.isinf, "(fabs{f}({0}) == INFINITY)", lambda g, out, x: (ZERO,), COMPARE,
-    doc="Whether x is plus or minus infinity.",
+    doc="Whether x is plus or minus infinity.", c_kinds={"bui": "0"},
 )  # fmt: skip
 
 logical_and = ScalarOp(
@@ -83,15 +84,16 @@ xor = ScalarOp(
 )  # fmt: skip
 invert = ScalarOp(
     "invert", np.invert, "(~{0})", None, BITWISE, ((0.0, 60.0),),
-    "All bits turned over; for bool, logical not.", symbol="~",
+    "All bits turned over; for bool, logical not.", symbol="~", c_kinds={"b": "(!{0})"},
 )  # fmt: skip
 left_shift = ScalarOp(
-    "left_shift", np.left_shift, None, None, SHIFT, _BITS, "x shifted left by y bits.",
-    nin=2, symbol="<<",
+    "left_shift", np.left_shift, "((uint64_t){1} < 8 * sizeof({0}) ? {0} << {1} : 0)", None, SHIFT,
+    _BITS, "x shifted left by y bits.", nin=2, symbol="<<",
 )  # fmt: skip
 right_shift = ScalarOp(
-    "right_shift", np.right_shift, None, None, SHIFT, _BITS, "x shifted right by y bits.",
-    nin=2, symbol=">>",
+    "right_shift", np.right_shift,
+    "((uint64_t){1} < 8 * sizeof({0}) ? {0} >> {1} : {0} < 0 ? -1 : 0)", None, SHIFT, _BITS,
+    "x shifted right by y bits.", nin=2, symbol=">>",
 )  # fmt: skip
 
 

@@ -1,15 +1,14 @@
 """ScalarOp: one record holds all there is to know of a scalar operation."""
 
-import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from arignote import types
+from arignote import lazy, types
 from arignote.errors import DTypeError, GraphError
 
 
@@ -49,16 +48,21 @@ def _bool(_: str) -> str:
     return "bool"
 
 
+def _bool_as_int8(dtype: str) -> str:
+    return "int8" if dtype == "bool" else dtype
+
+
 SAME = DTypeRule("buifc", _same, _same)
 NUMBER = DTypeRule("uifc", _same, _same)
 REAL = DTypeRule("buif", _same, _same)
-REAL_NUMBER = DTypeRule("uif", _same, _same)
 FLOAT = DTypeRule("buifc", types.float_of, _same)
 REAL_FLOAT = DTypeRule("buif", types.float_of, _same)
 DIVIDE = DTypeRule("buifc", types.quotient_of, _same)
 COMPARE = DTypeRule("buifc", _same, _bool)
 BITWISE = DTypeRule("bui", _same, _same)
-SHIFT = DTypeRule("ui", _same, _same)
+NUMBER_OR_BOOL = DTypeRule("buifc", _bool_as_int8, _same)
+REAL_OR_BOOL = DTypeRule("buif", _bool_as_int8, _same)
+SHIFT = DTypeRule("bui", _bool_as_int8, _same)
 REAL_PART = DTypeRule("buifc", _same, types.real_of)
 PHASE = DTypeRule("buifc", types.float_of, types.real_of)
 
@@ -80,7 +84,7 @@ class ScalarOp:
         The array function; `"module:name"` is imported when first used.
     c : str or None
         C99 and CUDA text with `{0}`, `{1}`, ... for operands and `{f}` for `f` in single
-        precision; None where C has no such function.
+        precision; None where C has no such function. A text without `{f}` serves integers too.
     grad : function or None
         `(g, out, *operands) -> (gradient, ...)`, one entry per operand, an expression or ZERO;
         None where the results are no real numbers.
@@ -100,6 +104,8 @@ class ScalarOp:
     conjugates : bool
         Whether the gradient at complex operands is the conjugated derivative (true for analytic
         functions); False where `grad` states the complex gradient itself.
+    c_kinds : mapping of str to str
+        Texts in place of `c` for operands of other kinds: NumPy's kind letters -> text.
 
     Example
     -------
@@ -121,6 +127,7 @@ class ScalarOp:
     unit: float | None = None
     promoted: tuple[int, int | None] = (0, None)
     conjugates: bool = True
+    c_kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name in RECORDS:
@@ -131,7 +138,11 @@ class ScalarOp:
     @property
     def function(self) -> Callable[..., Any]:
         """The array function, imported if need be."""
-        return _load(self.numpy) if isinstance(self.numpy, str) else self.numpy
+        if not isinstance(self.numpy, str):
+            return self.numpy
+        home, _, name = self.numpy.partition(":")
+        function: Callable[..., Any] = getattr(lazy.module(home), name)
+        return function
 
     def __call__(self, *operands: Any) -> Any:
         if len(operands) != self.nin:
@@ -141,6 +152,8 @@ class ScalarOp:
             if apply is not None:
                 return apply(operand, self, operands)
         arrays = [np.asarray(operand) for operand in operands]
+        for array in arrays:
+            types.check_dtype(array.dtype)
         with np.errstate(all="ignore"):
             return self.compute(self.common_dtype([array.dtype.name for array in arrays]), *arrays)
 
@@ -161,6 +174,17 @@ class ScalarOp:
         result = np.asarray(self.function(*operands))
         return result.astype(self.rule.gives(dtype), copy=False)
 
+    def c_text(self, dtype: str) -> str | None:
+        """The C text for operands computed in `dtype`, or None; `{f}` is still in it."""
+        if dtype not in C_TYPES:
+            return None
+        for kinds, text in self.c_kinds.items():
+            if types.kind(dtype) in kinds:
+                return text
+        if self.c is None or (types.kind(dtype) != "f" and "{f}" in self.c):
+            return None
+        return self.c
+
     def __repr__(self) -> str:
         return self.name
 
@@ -175,16 +199,7 @@ def lookup(name: str) -> ScalarOp:
     """The record of this name; GraphError if there is none in this process."""
     if name in RECORDS:
         return RECORDS[name]
-    if name.startswith("cast_"):
-        return cast_to(name.removeprefix("cast_"))
     raise GraphError(f"there is no scalar op {name!r}; import the module that declares it first")
-
-
-@cache
-def _load(path: str) -> Callable[..., Any]:
-    module, _, name = path.partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return function
 
 
 C_TYPES = {
@@ -204,7 +219,7 @@ def cast_to(dtype: str) -> ScalarOp:
     """The record that converts to a dtype; complex numbers lose their imaginary part."""
 
     def convert(array: np.ndarray) -> np.ndarray:
-        real = array.real if types.kind(dtype) in "buif" and array.dtype.kind == "c" else array
+        real = array.real if types.kind(dtype) in "uif" and array.dtype.kind == "c" else array
         if types.kind(dtype) in "ui" and real.dtype.kind == "f" and not np.isfinite(real).all():
             count = np.count_nonzero(~np.isfinite(real))
             raise ValueError(f"cannot convert NaN or infinity to {dtype}: {count} such elements")
@@ -219,3 +234,7 @@ def cast_to(dtype: str) -> ScalarOp:
         doc=f"The operand converted to {dtype}.",
         conjugates=False,
     )
+
+
+for _dtype in types.DTYPES:
+    cast_to(_dtype)

@@ -30,7 +30,7 @@ gamma = ScalarOp(
     "Gamma function, (x - 1)! for whole x.",
 )  # fmt: skip
 gammaln = ScalarOp(
-    "gammaln", "scipy.special:gammaln", "lgamma{f}({0})",
+    "gammaln", "scipy.special:gammaln", "({0} == -INFINITY ? {0} : lgamma{f}({0}))",
     lambda g, out, x: (g * digamma(x),), REAL_FLOAT, _POSITIVE,
     "Logarithm of the absolute value of the gamma function.",
 )  # fmt: skip

@@ -12,6 +12,7 @@ from package.tree import ROOT, module_name, source_files
 
 # Lowest first. A row is a file or a folder directly under its root.
 ROWS = [
+    "arignote.lazy",
     "arignote.errors",
     "arignote.config",
     "arignote.types",
