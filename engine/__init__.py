@@ -5,11 +5,14 @@ Symbolic variables (`arignote.tensor`, usually T) build a graph; `grad` differen
 """
 
 from arignote import errors, tensor
+from arignote import tensor as T
 from arignote.autodiff import grad, verify_grad
 from arignote.compile import Function, In, Mode, Out, function
 from arignote.config import config
+from arignote.extension import load_ipython_extension, unload_ipython_extension
 from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, shared
 from arignote.ops.base import Op
+from arignote.printing import debugprint, pp, pydotprint
 from arignote.types import TensorType, Type
 
 __version__ = "0.1.0"
@@ -23,15 +26,21 @@ __all__ = [
     "Op",
     "Out",
     "SharedVariable",
+    "T",
     "TensorType",
     "Type",
     "Variable",
     "clone",
     "config",
+    "debugprint",
     "errors",
     "function",
     "grad",
+    "load_ipython_extension",
+    "pp",
+    "pydotprint",
     "shared",
     "tensor",
+    "unload_ipython_extension",
     "verify_grad",
 ]

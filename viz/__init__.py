@@ -1,0 +1,21 @@
+"""Pictures and texts of graphs."""
+
+from arignote.viz.dot import to_dot
+from arignote.viz.model import GraphView, view
+from arignote.viz.nodes import GraphEdge, GraphNode, NodeKind
+from arignote.viz.options import PictureOptions
+from arignote.viz.svg import to_svg
+from arignote.viz.text import Ids, to_text
+
+__all__ = [
+    "GraphEdge",
+    "GraphNode",
+    "GraphView",
+    "Ids",
+    "NodeKind",
+    "PictureOptions",
+    "to_dot",
+    "to_svg",
+    "to_text",
+    "view",
+]
