@@ -48,7 +48,9 @@ $(SETUP_BENCH): pyproject.toml | $(PY)
 	$(PIP) --editable '.[bench]'
 	touch $@
 
+# JupyterLab shows the saved pictures of notebooks that it trusts.
 lab: $(SETUP_LAB)
+	@$(VENV)/bin/jupyter trust $(NOTEBOOKS)/*.ipynb >/dev/null
 	$(VENV)/bin/jupyter lab $(ROOT_ARGS) $(LAB_ARGS) $(START)
 
 # Runs every kind of test, then fails when any of them failed.
