@@ -52,7 +52,7 @@ def _check_complete(variable: Variable, inputs: Mapping[Any, Any]) -> None:
         values = ", ".join(f"{x}: ..." for x in (*inputs, *missing))
         raise MissingInputError(
             message(
-                f"{join_names(map(str, missing))} needed for {variable} without a value.",
+                f"{variable} needs {join_names(map(str, missing))}, which got no value.",
                 got=describe_all(missing),
                 hint=f"{variable}.eval({{{values}}})",
             )
