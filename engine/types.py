@@ -51,6 +51,8 @@ def check_dtype(dtype: object) -> str:
 
 
 _DTYPE_SET = frozenset(DTYPES)
+# NumPy has one object for each of these, so that `is` compares them.
+_NUMPY_DTYPES = {name: np.dtype(name) for name in DTYPES}
 
 
 def kind(dtype: str) -> str:
@@ -58,7 +60,7 @@ def kind(dtype: str) -> str:
     return _KINDS[dtype]
 
 
-_KINDS = {name: np.dtype(name).kind for name in DTYPES}
+_KINDS = {name: dtype.kind for name, dtype in _NUMPY_DTYPES.items()}
 
 
 def is_float(dtype: str) -> bool:
@@ -242,11 +244,12 @@ class TensorType(Type):
     TensorType(float32, matrix)
     """
 
-    __slots__ = ("dims", "dtype", "shape")
+    __slots__ = ("dims", "dtype", "numpy_dtype", "shape")
 
     dtype: str
     dims: tuple[Size, ...]
     shape: tuple[int | None, ...]
+    numpy_dtype: np.dtype
 
     def __init__(self, dtype: object, shape: Iterable[Size] = ()) -> None:
         dims = tuple(shape)
@@ -254,7 +257,9 @@ class TensorType(Type):
             if (type(size) is not int or size < 0) and type(size) is not Dim and size is not None:
                 dims = _check_sizes(dims)
                 break
-        object.__setattr__(self, "dtype", check_dtype(dtype))
+        name = check_dtype(dtype)
+        object.__setattr__(self, "dtype", name)
+        object.__setattr__(self, "numpy_dtype", _NUMPY_DTYPES[name])
         object.__setattr__(self, "dims", dims)
         shape = tuple([size if isinstance(size, int) else None for size in dims])
         object.__setattr__(self, "shape", shape)
@@ -333,7 +338,7 @@ class TensorType(Type):
         InputError
             When dtype, number of axes or a known size does not fit; the text says how to mend it.
         """
-        if type(value) is np.ndarray and value.dtype == self.dtype:
+        if type(value) is np.ndarray and value.dtype is self.numpy_dtype:
             array = value
         else:
             array = _convert(value, self.dtype, downcast)

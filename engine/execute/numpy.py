@@ -16,7 +16,15 @@ FAILURES = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, Not
 
 def load(program: Program) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """The program as a Python function of the values of its inputs and shared variables."""
-    steps = [(step.node.op.perform, step.inputs, step.outputs, step.dead) for step in program.steps]
+    steps = [
+        (
+            step.node.op.bind([x.type for x in step.node.inputs]),
+            step.inputs,
+            step.outputs,
+            step.dead,
+        )
+        for step in program.steps
+    ]
     constants, size, results = list(program.constants), program.size, program.results
 
     def run(values: Sequence[np.ndarray]) -> list[np.ndarray]:

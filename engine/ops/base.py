@@ -4,7 +4,7 @@ A gradient is written with the operators and methods of the variables that are h
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -45,6 +45,10 @@ class Op(ABC):
     @abstractmethod
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """The outputs computed with NumPy. Inputs are never written; outputs may be views."""
+
+    def bind(self, types: Sequence[TensorType]) -> Callable[..., tuple[np.ndarray, ...]]:
+        """What computes the outputs for inputs of these types; `perform` unless that is slower."""
+        return self.perform
 
     @abstractmethod
     def grad(

@@ -1,6 +1,6 @@
 """Elemwise: a scalar op applied to arrays element by element; and SumTo, its gradient's helper."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,21 @@ class Elemwise(Op):
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray]:
         return (self.scalar.compute(self.dtype, *arrays),)
+
+    def bind(self, types: Sequence[TensorType]) -> Callable[..., tuple[np.ndarray, ...]]:
+        promoted = types[slice(*self.scalar.promoted)]
+        if any(type_.dtype != self.dtype for type_ in promoted):
+            return self.perform
+        function = self.scalar.function
+        dtype = np.dtype(self.scalar.rule.gives(self.dtype))
+
+        def compute(*arrays: np.ndarray) -> tuple[np.ndarray]:
+            result = function(*arrays)
+            if type(result) is not np.ndarray:
+                result = np.asarray(result)
+            return (result if result.dtype is dtype else result.astype(dtype),)
+
+        return compute
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
