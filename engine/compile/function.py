@@ -1,45 +1,45 @@
 """`function` and what it gives."""
 
 import difflib
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from arignote.compile.io import In, Out, first, parse_inputs, parse_outputs
 from arignote.compile.mode import Mode, get_mode
+from arignote.compile.prepare import (
+    Pairs,
+    add_defaults,
+    as_update,
+    check_leaves,
+    check_unused,
+    checked_updates,
+    closed_graph,
+    state_updates,
+    states_of,
+)
 from arignote.config import Device, Linker, OnProblem, config
 from arignote.errors import (
-    GraphError,
     InputError,
-    MissingInputError,
-    UnusedInputError,
-    UpdateError,
     join_names,
     message,
 )
 from arignote.execute import Executable, Executor, load
 from arignote.graph import (
-    Constant,
     FunctionGraph,
     SharedVariable,
     Variable,
-    as_variable,
     hooks,
-    leaves,
-    shared,
 )
 from arignote.graph.collector import without_collector
 from arignote.graph.describe import describe
-from arignote.graph.replace import checked_pairs, rebuild
+from arignote.graph.replace import checked_pairs
 from arignote.graph.source import SourceLine, user_line
 from arignote.lower import Program, lower
 from arignote.rewrite import optimize
 
 EXECUTORS: dict[Linker, Executor] = {Linker.AUTO: load, Linker.NUMPY: load}
-
-Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 
 
 @without_collector
@@ -100,16 +100,19 @@ def function(
     ins = parse_inputs(inputs, allow_input_downcast)
     outs, arrange = parse_outputs(outputs)
     source = user_line()
-    states = _states(ins)
-    pairs = _updates(updates)
+    states = states_of(ins)
+    pairs = checked_updates(updates)
     pairs.update(
-        {cell: _fits(cell, value) for cell, value in zip(*_state_updates(ins, states), strict=True)}
+        {
+            cell: as_update(cell, value)
+            for cell, value in zip(*state_updates(ins, states), strict=True)
+        }
     )
     replacements = checked_pairs(dict(givens), "givens")
-    _add_defaults(pairs, outs, replacements, ins, no_default_updates)
-    graph = _closed(ins, outs, pairs, replacements)
-    _check_leaves(graph, ins, name)
-    _check_unused(graph, ins, _policy(on_unused_input))
+    add_defaults(pairs, outs, replacements, ins, no_default_updates)
+    graph = closed_graph(ins, outs, pairs, replacements)
+    check_leaves(graph, ins, name)
+    check_unused(graph, ins, _policy(on_unused_input))
     return Function(ins, states, outs, arrange, graph, get_mode(mode), name, source)
 
 
@@ -121,205 +124,12 @@ def _policy(on_unused_input: str | None) -> OnProblem:
     return OnProblem(on_unused_input)
 
 
-# ---- states: inputs with a default -------------------------------------------------------------
-
-
-def _states(ins: Sequence[In]) -> list[Any]:
-    """For each input with a default the shared variable that holds it, else None."""
-    cells: list[Any] = []
-    for given in ins:
-        if given.value is None:
-            cells.append(None)
-            continue
-        try:
-            value = given.variable.type.filter(
-                given.value, downcast=given.allow_downcast, borrow=given.borrow
-            )
-        except InputError as error:
-            raise InputError(
-                message(f"the default of the input {given.variable}: {error}")
-            ) from None
-        cells.append(shared(value, given.name, borrow=True))
-    return cells
-
-
-def _state_updates(ins: Sequence[In], states: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    pairs = [
-        (cell, given.update) for given, cell in zip(ins, states, strict=True) if given.update
-        is not None
-    ]  # fmt: skip
-    return [cell for cell, _ in pairs], [value for _, value in pairs]
-
-
-# ---- updates -------------------------------------------------------------------------------------
-
-
-def _updates(updates: Pairs) -> dict[Any, Any]:
-    items = updates.items() if isinstance(updates, Mapping) else updates
-    pairs: dict[Any, Any] = {}
-    for item in items:
-        target, value = _pair(item)
-        if not isinstance(target, SharedVariable):
-            raise UpdateError(
-                message(
-                    f"{target} cannot be updated: it is no shared variable.",
-                    got=[describe(target)] if isinstance(target, Variable) else [repr(target)],
-                    hint="make it with shared(value)",
-                )
-            )
-        if target in pairs:
-            raise UpdateError(message(f"{target} is updated twice.", got=[describe(target)]))
-        pairs[target] = _fits(target, value)
-    return pairs
-
-
-def _pair(item: Any) -> tuple[Any, Any]:
-    if isinstance(item, list | tuple) and len(item) == 2:
-        return item[0], item[1]
-    raise UpdateError(
-        message(
-            f"updates are pairs (shared variable, new value), but got {item!r}.",
-            hint="updates={w: w - 0.1 * g} or updates=[(w, w - 0.1 * g)]",
-        )
-    )
-
-
-def _fits(target: Any, value: Any) -> Any:
-    """The new value as a variable of the target's dtype; UpdateError if it is another type."""
-    new = as_variable(value)
-    if isinstance(value, bool | int | float) and new.ndim == 0:
-        new = as_variable(np.asarray(value, target.dtype))
-    if new.ndim != target.ndim:
-        raise UpdateError(
-            message(
-                f"the update of {target} has {new.ndim} axes, not {target.ndim}.",
-                got=[describe(target), describe(new)],
-            )
-        )
-    if new.dtype == target.dtype:
-        return new
-    if np.can_cast(new.dtype, target.dtype, "safe"):
-        return new.astype(target.dtype)
-    raise UpdateError(
-        message(
-            f"the update of {target} is {new.dtype}, but {target} holds {target.dtype}.",
-            got=[describe(target), describe(new)],
-            hint=f"convert it: .astype({target.dtype!r}); with config.floatX = 'float32' float32"
-            " stays float32 beside integers",
-        )
-    )
-
-
-def _add_defaults(
-    pairs: dict[Any, Any],
-    outs: Sequence[Out],
-    replacements: Mapping[Variable, Variable],
-    ins: Sequence[In],
-    skip: bool | Sequence[SharedVariable],
-) -> None:
-    """Adds the default updates of shared variables in the graph, and of those that these need."""
-    if skip is True:
-        return
-    given = {item.variable for item in ins}
-    left_out = set(skip) if skip else set()
-    waiting = [out.variable for out in outs] + list(pairs.values()) + list(replacements.values())
-    while waiting:
-        found = leaves(waiting, given)
-        waiting = []
-        for leaf in found:
-            if not isinstance(leaf, SharedVariable) or leaf in pairs or leaf in left_out:
-                continue
-            if "default_update" in vars(leaf):
-                pairs[leaf] = _fits(leaf, leaf.default_update)
-                waiting.append(pairs[leaf])
-
-
-# ---- the graph -----------------------------------------------------------------------------------
-
-
-def _closed(
-    ins: Sequence[In],
-    outs: Sequence[Out],
-    pairs: Mapping[Any, Any],
-    replacements: Mapping[Variable, Variable],
-) -> FunctionGraph:
-    """The graph from inputs to results, with givens put in and computed inputs made leaves."""
-    table = dict(replacements)
-    entries: list[Variable] = []
-    for given in ins:
-        variable = given.variable
-        if variable.owner is None:
-            entries.append(variable)
-            continue
-        if variable in replacements:
-            raise GraphError(message(f"{variable} is both an input and replaced by givens."))
-        table[variable] = variable.clone(name=str(variable))
-        entries.append(table[variable])
-    inner = {x: table[x] for x in table if x not in replacements}
-    if inner and replacements:
-        table.update(zip(replacements, rebuild(list(replacements.values()), inner), strict=True))
-    results = [out.variable for out in outs] + list(pairs.values())
-    new = rebuild(results, table) if table else results
-    origin = {
-        after: (before,) for before, after in zip(results, new, strict=True) if before is not after
-    }
-    return FunctionGraph(
-        tuple(entries),
-        tuple(new[: len(outs)]),
-        tuple(zip(pairs, new[len(outs) :], strict=True)),
-        origin,
-    )
-
-
-def _check_leaves(graph: FunctionGraph, ins: Sequence[In], name: str | None) -> None:
-    known = set(graph.inputs)
-    missing = [
-        leaf
-        for leaf in graph.leaves
-        if leaf not in known and not isinstance(leaf, Constant | SharedVariable)
-    ]
-    if missing:
-        names = join_names(str(x) for x in missing)
-        raise MissingInputError(
-            message(
-                f"{names} {'is' if len(missing) == 1 else 'are'} needed but not given as"
-                f" input{'' if len(missing) == 1 else 's'}.",
-                got=[describe(x) for x in missing],
-                hint=f"function([{join_names(str(x.variable) for x in ins)}"
-                f"{', ' if ins else ''}{names}], ...)",
-            )
-        )
-
-
-def _check_unused(graph: FunctionGraph, ins: Sequence[In], policy: OnProblem) -> None:
-    if policy is OnProblem.IGNORE:
-        return
-    used = set(graph.leaves)
-    unused = [x for x, given in zip(graph.inputs, ins, strict=True) if x not in used]
-    unused = [x for x, given in zip(graph.inputs, ins, strict=True) if x in unused
-              and given.update is None]  # fmt: skip
-    if not unused:
-        return
-    names = join_names(str(x) for x in unused)
-    text = message(
-        f"no output or update depends on the input{'' if len(unused) == 1 else 's'} {names}.",
-        got=[describe(x) for x in unused],
-        hint="leave it out, or pass on_unused_input='ignore'",
-    )
-    if policy is OnProblem.RAISE:
-        raise UnusedInputError(text)
-    warnings.warn(text, stacklevel=4)
-
-
 def _shown(value: Any) -> str:
     """A value that was given, in a few words."""
     if isinstance(value, np.ndarray | np.generic):
         return f"{type(value).__name__}: {value.dtype} {value.shape}"
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
-
-
-# ---- what is called ------------------------------------------------------------------------------
 
 
 class Function:

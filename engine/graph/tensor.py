@@ -1,6 +1,5 @@
 """TensorVariable: a symbolic array with NumPy's operators and methods."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -8,8 +7,10 @@ import numpy as np
 
 from arignote import scalar, types
 from arignote.errors import DTypeError, GraphError, ShapeError, SymbolicTruthError, message
-from arignote.graph import hooks, indexing
-from arignote.graph.build import apply_op, apply_scalar, as_variable, in_common_dtype, pad_left
+from arignote.graph import hooks, indexing, products
+from arignote.graph.build import apply_op, apply_scalar, as_variable
+from arignote.graph.reductions import Axis, Reductions
+from arignote.graph.shapes import is_list, parse_shape
 from arignote.graph.variable import (
     VARIABLE_CLASSES,
     Constant,
@@ -20,15 +21,11 @@ from arignote.graph.variable import (
 )
 from arignote.ops.base import normalize_axes, normalize_axis
 from arignote.ops.create import Nonzero, Shape
-from arignote.ops.dot import Dot, MatMul
 from arignote.ops.indexing import Write
-from arignote.ops.reduce import ArgReduce, Count, Mean, Reduce
 from arignote.ops.sort import ArgSort, Sort
-from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape, Sizes, expand
+from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape
 from arignote.scalar import RECORDS, ScalarOp
 from arignote.types import TensorType
-
-Axis = int | Sequence[int] | None
 
 
 def _no_value(x: Any, what: str, hint: str) -> SymbolicTruthError:
@@ -42,7 +39,7 @@ def _no_value(x: Any, what: str, hint: str) -> SymbolicTruthError:
     )
 
 
-class TensorVariable(Variable):
+class TensorVariable(Reductions, Variable):
     """A symbolic array. Operators and methods are NumPy's and build graph.
 
     `==` and `!=` compare identity, so that variables can be keys; `eq` and `neq` are symbolic.
@@ -63,7 +60,7 @@ class TensorVariable(Variable):
     def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
         record = _UFUNCS.get(ufunc)
         if ufunc is np.matmul and method == "__call__" and not options:
-            return matmul(*operands)
+            return products.matmul(*operands)
         if record is None or method != "__call__" or options:
             raise DTypeError(
                 message(
@@ -112,11 +109,6 @@ class TensorVariable(Variable):
     def size(self) -> Any:
         """The number of elements, a symbolic int64."""
         return self.count()
-
-    def count(self, axis: Axis = None, dtype: str = "int64") -> Any:
-        """The number of elements along some axes, a symbolic scalar."""
-        axes = normalize_axes(axis, self.ndim)
-        return apply_op(Count(axes, types.check_dtype(dtype)), self)
 
     def eval(self, inputs: Mapping[Variable, Any] | None = None) -> np.ndarray:
         """The value for given inputs.
@@ -224,10 +216,10 @@ class TensorVariable(Variable):
         return other // self, other % self
 
     def __matmul__(self, other: Any) -> Any:
-        return matmul(self, other)
+        return products.matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return matmul(other, self)
+        return products.matmul(other, self)
 
     def __getitem__(self, index: Any) -> Any:
         return indexing.read(self, index)
@@ -300,7 +292,7 @@ class TensorVariable(Variable):
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in a new order, by default reversed."""
-        order = axes[0] if len(axes) == 1 and (axes[0] is None or _is_list(axes[0])) else axes
+        order = axes[0] if len(axes) == 1 and (axes[0] is None or is_list(axes[0])) else axes
         if not order:
             return self if self.ndim < 2 else self._shuffle(tuple(reversed(range(self.ndim))))
         if len(order) != self.ndim:
@@ -321,7 +313,7 @@ class TensorVariable(Variable):
         >>> T.vector("v").dimshuffle("x", 0).type
         TensorType(float64, row)
         """
-        items = order[0] if len(order) == 1 and _is_list(order[0]) else order
+        items = order[0] if len(order) == 1 and is_list(order[0]) else order
         return self._shuffle(
             tuple(
                 None if isinstance(item, str) and item == "x" else normalize_axis(item, self.ndim)
@@ -357,7 +349,7 @@ class TensorVariable(Variable):
         ndim : int, optional
             The number of axes, needed when `shape` is a vector variable of unknown length.
         """
-        sizes, inputs = _sizes(shape, ndim)
+        sizes, inputs = parse_shape(shape, ndim)
         return apply_op(Reshape(sizes), self, *inputs)
 
     def flatten(self, ndim: int = 1) -> Any:
@@ -372,103 +364,14 @@ class TensorVariable(Variable):
 
     def broadcast_to(self, *shape: Any, ndim: int | None = None) -> Any:
         """The array repeated along axes of size 1 and new first axes until it has this shape."""
-        sizes, inputs = _sizes(shape, ndim)
+        sizes, inputs = parse_shape(shape, ndim)
         return apply_op(BroadcastTo(sizes), self, *inputs)
-
-    # ---- reductions --------------------------------------------------------------------------
-
-    def _reduce(self, record: ScalarOp, axis: Axis, dtype: str, keepdims: bool) -> Any:
-        axes = normalize_axes(axis, self.ndim)
-        result = apply_op(Reduce(record, axes, dtype), self)
-        return expand(result, axes) if keepdims else result
-
-    def sum(self, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Any:
-        """The sum over some axes; integers and booleans are summed as 64-bit integers."""
-        return self._reduce(scalar.add, axis, self._accumulator(dtype), keepdims)
-
-    def prod(self, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Any:
-        """The product over some axes; integers and booleans as 64-bit integers."""
-        return self._reduce(scalar.mul, axis, self._accumulator(dtype), keepdims)
-
-    def _accumulator(self, dtype: object) -> str:
-        if dtype is not None:
-            return types.check_dtype(dtype)
-        wide = {"b": "int64", "i": "int64", "u": "uint64"}
-        return wide.get(types.kind(self.dtype), self.dtype)
-
-    def mean(self, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Any:
-        """The mean over some axes; integers give floats."""
-        name = types.quotient_of(self.dtype if dtype is None else types.check_dtype(dtype))
-        axes = normalize_axes(axis, self.ndim)
-        result = apply_op(Mean(axes, name), self)
-        return expand(result, axes) if keepdims else result
-
-    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The variance over some axes: the mean square of the distance from the mean."""
-        centred = self - self.mean(axis, keepdims=True)
-        if types.kind(self.dtype) == "c":
-            centred = abs(centred)
-        total = apply_scalar(scalar.square, centred).sum(axis, keepdims=keepdims)
-        return total / (self.count(axis, total.dtype) - ddof)
-
-    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """The standard deviation over some axes."""
-        return apply_scalar(scalar.sqrt, self.var(axis, ddof, keepdims))
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The largest element along some axes, NaN if there is one."""
-        return self._reduce(scalar.maximum, axis, self.dtype, keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The smallest element along some axes, NaN if there is one."""
-        return self._reduce(scalar.minimum, axis, self.dtype, keepdims)
-
-    def ptp(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The distance from the smallest to the largest element."""
-        return self.max(axis, keepdims) - self.min(axis, keepdims)
-
-    def all(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """Whether all elements along some axes are not 0."""
-        return self._reduce(scalar.logical_and, axis, "bool", keepdims)
-
-    def any(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """Whether an element along some axes is not 0."""
-        return self._reduce(scalar.logical_or, axis, "bool", keepdims)
-
-    def argmax(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The position of the first largest element along some axes, in C order over them."""
-        return self._position(scalar.maximum, axis, keepdims)
-
-    def argmin(self, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The position of the first smallest element along some axes, in C order over them."""
-        return self._position(scalar.minimum, axis, keepdims)
-
-    def _position(self, record: ScalarOp, axis: Axis, keepdims: bool) -> Any:
-        axes = normalize_axes(axis, self.ndim)
-        result = apply_op(ArgReduce(record, axes), self)
-        return expand(result, axes) if keepdims else result
-
-    def norm(self, L: float = 2, axis: Axis = None, keepdims: bool = False) -> Any:
-        """The L-norm over some axes: (sum of abs(x) ** L) ** (1 / L); L may be 0 or inf too."""
-        size = abs(self.astype(types.quotient_of(self.dtype)))
-        if L == 0:
-            return apply_scalar(scalar.neq, self, 0).sum(axis, size.dtype, keepdims)
-        if np.inf == L:
-            return size.max(axis, keepdims)
-        if -np.inf == L:
-            return size.min(axis, keepdims)
-        if L == 1:
-            return size.sum(axis, keepdims=keepdims)
-        if L == 2:
-            square = apply_scalar(scalar.square, size)
-            return apply_scalar(scalar.sqrt, square.sum(axis, keepdims=keepdims))
-        return (size**L).sum(axis, keepdims=keepdims) ** (1.0 / L)
 
     # ---- the rest ----------------------------------------------------------------------------
 
     def dot(self, other: Any) -> Any:
         """NumPy's dot: the last axis of this with the last but one (or only) of the other."""
-        return dot(self, other)
+        return products.dot(self, other)
 
     def clip(self, a_min: Any, a_max: Any) -> Any:
         """The elements, but at least a_min and at most a_max."""
@@ -501,107 +404,6 @@ class TensorVariable(Variable):
             return self.flatten()[as_variable(indices)]
         before = (slice(None),) * normalize_axis(axis, self.ndim)
         return self[(*before, as_variable(indices))]
-
-
-def _is_list(item: object) -> bool:
-    return isinstance(item, list | tuple | np.ndarray)
-
-
-def _sizes(shape: Sequence[Any], ndim: int | None) -> tuple[Sizes, list[Any]]:
-    """The known sizes of a shape and the scalar variables for the others."""
-    items: Any = shape[0] if len(shape) == 1 else shape
-    if isinstance(items, Variable) and as_variable(items).ndim == 1:
-        vector: Any = items
-        length = vector.type.shape[0] if ndim is None else ndim
-        if length is None:
-            raise ShapeError(
-                message(
-                    f"the number of axes is not known: {items} is a vector of unknown length.",
-                    where=str(current_line()),
-                    hint="pass ndim=...",
-                )
-            )
-        items = [vector[position] for position in range(length)]
-    elif not _is_list(items):
-        items = shape
-    entries: list[int | None] = []
-    inputs: list[Any] = []
-    for item in items:
-        size = as_variable(item)
-        if size.ndim or size.type.is_float or size.dtype == "bool":
-            raise ShapeError(
-                message(f"{item} is no size: sizes are whole numbers.", where=str(current_line()))
-            )
-        known = isinstance(size, Constant)
-        entries.append(int(size.data) if known else None)
-        inputs.extend([] if known else [size])
-    return Sizes(tuple(entries)), inputs
-
-
-def dot(x: Any, y: Any) -> Any:
-    """NumPy's dot; see `arignote.tensor.dot`."""
-    x, y = as_variable(x), as_variable(y)
-    if x.ndim == 0 or y.ndim == 0:
-        return x * y
-    if x.ndim <= 2 and y.ndim <= 2:
-        return apply_op(Dot(), *in_common_dtype(x, y))
-    return tensordot(x, y, ([x.ndim - 1], [max(y.ndim - 2, 0)]))
-
-
-def matmul(x: Any, y: Any) -> Any:
-    """NumPy's matmul; see `arignote.tensor.matmul`."""
-    x, y = as_variable(x), as_variable(y)
-    if x.ndim == 0 or y.ndim == 0:
-        raise ShapeError(
-            message(
-                "matmul does not take scalars.",
-                got=[f"{v}: {v.type}" for v in (x, y)],
-                where=str(current_line()),
-                hint="x * y",
-            )
-        )
-    if x.ndim <= 2 and y.ndim <= 2:
-        return apply_op(Dot(), *in_common_dtype(x, y))
-    left = expand(x, (0,)) if x.ndim == 1 else x
-    right = expand(y, (1,)) if y.ndim == 1 else y
-    rank = max(left.ndim, right.ndim)
-    product = apply_op(MatMul(), *in_common_dtype(pad_left(left, rank), pad_left(right, rank)))
-    if x.ndim == 1:
-        product = product.squeeze(rank - 2)
-    return product.squeeze(product.ndim - 1) if y.ndim == 1 else product
-
-
-def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
-    """NumPy's tensordot; see `arignote.tensor.tensordot`."""
-    x, y = as_variable(x), as_variable(y)
-    if isinstance(axes, int):
-        x_axes, y_axes = list(range(x.ndim - axes, x.ndim)), list(range(axes))
-    else:
-        x_axes, y_axes = [[a] if isinstance(a, int) else list(a) for a in axes]
-    x_axes = [normalize_axis(axis, x.ndim) for axis in x_axes]
-    y_axes = [normalize_axis(axis, y.ndim) for axis in y_axes]
-    if len(x_axes) != len(y_axes):
-        raise ShapeError(
-            message(
-                f"tensordot sums over pairs of axes, but got {x_axes} and {y_axes}.",
-                where=str(current_line()),
-            )
-        )
-    x_kept = [axis for axis in range(x.ndim) if axis not in x_axes]
-    y_kept = [axis for axis in range(y.ndim) if axis not in y_axes]
-    sizes = [_size(x, axis) for axis in x_kept] + [_size(y, axis) for axis in y_kept]
-    rows = x.dimshuffle(*x_kept, *x_axes).reshape(_count(x, x_kept), _count(x, x_axes))
-    columns = y.dimshuffle(*y_axes, *y_kept).reshape(_count(y, y_axes), _count(y, y_kept))
-    return apply_op(Dot(), *in_common_dtype(rows, columns)).reshape(sizes)
-
-
-def _size(x: Any, axis: int) -> Any:
-    size = x.type.shape[axis]
-    return x.shape[axis] if size is None else size
-
-
-def _count(x: Any, axes: Sequence[int]) -> Any:
-    return math.prod(_size(x, axis) for axis in axes)
 
 
 class TensorConstant(TensorVariable, Constant):

@@ -7,8 +7,7 @@ import numpy as np
 
 from arignote import scalar, types
 from arignote.errors import ShapeError, message
-from arignote.graph import apply_op, apply_scalar, as_variable, indexing
-from arignote.graph import tensor as graph_tensor
+from arignote.graph import apply_op, apply_scalar, as_variable, indexing, products
 from arignote.graph.build import join, pad_left
 from arignote.graph.variable import current_line
 from arignote.ops.base import normalize_axes, normalize_axis
@@ -131,17 +130,17 @@ def dot(x: Any, y: Any) -> Any:
     >>> T.dot([[1, 2]], [3, 4]).eval()
     array([11])
     """
-    return graph_tensor.dot(x, y)
+    return products.dot(x, y)
 
 
 def matmul(x: Any, y: Any) -> Any:
     """NumPy's matmul, the operator @: products of matrices in the last two axes."""
-    return graph_tensor.matmul(x, y)
+    return products.matmul(x, y)
 
 
 def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     """NumPy's tensordot: sums over `axes` last axes of x and first of y, or over given pairs."""
-    return graph_tensor.tensordot(x, y, axes)
+    return products.tensordot(x, y, axes)
 
 
 def outer(x: Any, y: Any) -> Any:
@@ -154,7 +153,7 @@ def inner(x: Any, y: Any) -> Any:
     x, y = as_variable(x), as_variable(y)
     if x.ndim == 0 or y.ndim == 0:
         return x * y
-    return graph_tensor.tensordot(x, y, ([x.ndim - 1], [y.ndim - 1]))
+    return products.tensordot(x, y, ([x.ndim - 1], [y.ndim - 1]))
 
 
 # ---- axes and shapes -----------------------------------------------------------------------------
