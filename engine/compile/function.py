@@ -11,7 +11,6 @@ from arignote.compile.mode import Mode, get_mode
 from arignote.compile.prepare import (
     Pairs,
     add_defaults,
-    as_update,
     check_leaves,
     check_unused,
     checked_updates,
@@ -102,12 +101,7 @@ def function(
     source = user_line()
     states = states_of(ins)
     pairs = checked_updates(updates)
-    pairs.update(
-        {
-            cell: as_update(cell, value)
-            for cell, value in zip(*state_updates(ins, states), strict=True)
-        }
-    )
+    pairs.update(state_updates(ins, states))
     replacements = checked_pairs(dict(givens), "givens")
     add_defaults(pairs, outs, replacements, ins, no_default_updates)
     graph = closed_graph(ins, outs, pairs, replacements)

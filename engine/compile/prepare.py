@@ -51,12 +51,13 @@ def states_of(ins: Sequence[In]) -> list[Any]:
     return cells
 
 
-def state_updates(ins: Sequence[In], states: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    pairs = [
-        (cell, given.update) for given, cell in zip(ins, states, strict=True) if given.update
-        is not None
-    ]  # fmt: skip
-    return [cell for cell, _ in pairs], [value for _, value in pairs]
+def state_updates(ins: Sequence[In], states: Sequence[Any]) -> dict[Any, Any]:
+    """The new values of inputs that are states."""
+    return {
+        cell: as_update(cell, given.update)
+        for given, cell in zip(ins, states, strict=True)
+        if given.update is not None
+    }
 
 
 def checked_updates(updates: Pairs) -> dict[Any, Any]:
