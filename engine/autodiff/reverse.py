@@ -17,7 +17,7 @@ from arignote.errors import (
 )
 from arignote.graph import Apply, Variable, apply_scalar, as_variable, toposort
 from arignote.graph.collector import without_collector
-from arignote.graph.describe import describe
+from arignote.graph.describe import describe, label
 from arignote.graph.variable import built_for, current_line
 from arignote.ops.base import DISCONNECTED, Undefined
 from arignote.scalar import ZERO
@@ -94,8 +94,8 @@ def _checked_cost(cost: Any) -> Variable:
     if cost.type.ndim != 0:
         raise NonScalarCostError(
             message(
-                f"the cost {cost} is no scalar, its shape has {cost.type.ndim} sizes; only a scalar"
-                " has a gradient.",
+                f"the cost {label(cost)} is no scalar, its shape has {cost.type.ndim} sizes; only a"
+                " scalar has a gradient.",
                 got=[describe(cost)],
                 where=_line(),
                 hint="cost.mean() or cost.sum(); for each element: known_grads={cost: weights}",
@@ -295,7 +295,9 @@ def _disconnected(target: Any, cost: Any, policy: OnProblem) -> None:
     if policy is OnProblem.IGNORE:
         return
     text = message(
-        f"the cost {cost} does not depend on {target}.",
+        f"the cost {label(cost)} does not depend on {label(target)}."
+        if isinstance(cost, Variable)
+        else f"the known gradients do not depend on {label(target)}.",
         got=[describe(v) for v in (target, cost) if isinstance(v, Variable)],
         where=_line(),
         hint="leave it out of wrt, or pass disconnected_inputs='ignore' for zeros",

@@ -9,6 +9,7 @@ from arignote import scalar, types
 from arignote.errors import DTypeError, GraphError, ShapeError, SymbolicTruthError, message
 from arignote.graph import hooks, indexing, products
 from arignote.graph.build import apply_op, apply_scalar, as_variable
+from arignote.graph.describe import describe, label
 from arignote.graph.reductions import Axis, Reductions
 from arignote.graph.shapes import is_list, parse_shape
 from arignote.graph.variable import (
@@ -31,8 +32,8 @@ from arignote.types import TensorType
 def _no_value(x: Any, what: str, hint: str) -> SymbolicTruthError:
     return SymbolicTruthError(
         message(
-            f"{x} is symbolic: {what}",
-            got=[f"{x}: {x.type}"],
+            f"{label(x)} is symbolic: {what}",
+            got=[describe(x)],
             where=str(current_line()),
             hint=hint,
         )
