@@ -172,6 +172,9 @@ class Function:
         self._run = EXECUTORS[mode.linker](self.program)
         self._run_general: Executable | None = None
         self._targets = [target for target, _ in self.fgraph.updates]
+        # Two functions with the same targets take their locks in one order, so neither waits
+        # for ever; a call of a function without updates sees the values of one moment each.
+        self._locks = [target.lock for target in sorted(self._targets, key=id)]
         self._filters = [(given.variable.type.filter, given.allow_downcast) for given in self._ins]
         self._simple = all(cell is None for cell in self._states)
         borrowed = [out.borrow for out in self._outs] + [False] * len(self._targets)
@@ -200,6 +203,19 @@ class Function:
                 values.append(check(value, downcast=downcast))
             except InputError as error:
                 self._refuse(position, value, error)
+        if not self._locks:
+            return self._arrange(self._compute(values))
+        for lock in self._locks:
+            lock.acquire()
+        try:
+            return self._arrange(self._compute(values))
+        finally:
+            for lock in self._locks:
+                lock.release()
+
+    def _compute(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for filtered inputs; updates are stored."""
+        __tracebackhide__ = True
         stored = [cell.get_value(borrow=True) for cell in self._shared]
         run = self._run
         if self._check is not None and not self._check([*values, *stored]):
@@ -209,7 +225,7 @@ class Function:
         count = len(self._outs)
         for target, value in zip(self._targets, results[count:], strict=True):
             target.store(value)
-        return self._arrange(results[:count])
+        return results[:count]
 
     def _general(self) -> Executable:
         """What runs where sizes that meet are not equal: the graph without that assumption."""

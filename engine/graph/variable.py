@@ -83,7 +83,7 @@ class Variable:
 
     def __copy__(self) -> "Variable":
         twin = self.__class__.__new__(self.__class__)
-        twin.__dict__.update(Variable.__getstate__(self))
+        twin.__dict__.update(self.__getstate__())
         if "_tag" in twin.__dict__:
             twin._tag = SimpleNamespace(**vars(self._tag))
         return twin
@@ -152,6 +152,8 @@ class SharedVariable(Variable):
     ----------
     default_update : Variable
         If set, the new value at each call of a function that uses this variable (optional).
+    lock : threading.Lock
+        Held by a function that updates the variable, from reading it to storing the new value.
     """
 
     default_update: Variable
@@ -159,6 +161,19 @@ class SharedVariable(Variable):
     def __init__(self, type: Type, value: np.ndarray, name: str | None = None) -> None:
         super().__init__(type, name)
         self._value = value
+        self.lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__getstate__().items() if key != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.lock = threading.Lock()
+
+    def __copy__(self) -> "Variable":
+        twin = super().__copy__()
+        twin.lock = threading.Lock()  # type: ignore[attr-defined]
+        return twin
 
     def get_value(self, borrow: bool = False) -> np.ndarray:
         """The value; a copy unless `borrow` is True."""

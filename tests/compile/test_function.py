@@ -1,6 +1,8 @@
 """function: inputs, outputs, updates, givens, states, aliasing; NumPy by hand is the oracle."""
 
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -355,6 +357,55 @@ def test_functions_pickled_together_share_their_variables():
     assert read2() == 2
     assert w2.get_value() == 2
     assert read() == 1
+
+
+# ---- threads ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def switching_often():
+    """Threads take turns after every few byte codes, so that a lost update shows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def run_in_threads(work, count: int = 8) -> None:
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work, n) for n in range(count)]:
+            done.result()
+
+
+@pytest.mark.usefixtures("switching_often")
+def test_no_update_is_lost_between_threads():
+    a, b, x = shared(0, "a"), shared(0, "b"), T.lscalar("x")
+    up = function([x], [a, b], updates=[(a, a + x), (b, b - x)])
+    down = function([x], updates=[(b, b + 2 * x), (a, a - x)])
+    run_in_threads(lambda n: [(up if n % 2 else down)(1) for _ in range(200)])
+    assert (a.get_value(), b.get_value()) == (0, 800)
+
+
+@pytest.mark.usefixtures("switching_often")
+def test_threads_do_not_mix_their_values():
+    x = T.dvector("x")
+    f = function([x], T.exp(T.tanh(x) * 2).sum())
+
+    def work(n: int) -> None:
+        value = np.full(50 + n, n / 10)
+        expected = np.exp(np.tanh(value) * 2).sum()
+        for _ in range(100):
+            np.testing.assert_allclose(f(value), expected, rtol=1e-14)
+
+    run_in_threads(work)
+
+
+def test_a_failing_call_lets_go_of_its_locks():
+    a, i = shared(np.zeros(2), "a"), T.lscalar("i")
+    f = function([i], a[i], updates={a: a + 1})
+    with pytest.raises(IndexError):
+        f(5)
+    assert f(0) == 0
 
 
 # ---- modes ---------------------------------------------------------------------------------------
