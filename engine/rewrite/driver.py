@@ -4,58 +4,44 @@ Inputs are in normal form before a node is looked at; what a rule puts in is vis
 since everything below it is done, only its new nodes cost a visit.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from arignote.errors import DTypeError, GraphError, message
 from arignote.graph import Apply, FunctionGraph, Variable
-from arignote.ops.base import Op
-from arignote.ops.elemwise import Elemwise
+from arignote.rewrite.index import RuleIndex
 from arignote.rewrite.interner import Interner
-from arignote.rewrite.pattern import Bindings, Call, Hole, Literal, Term, match
-from arignote.rewrite.rule import Firing, NodeRule, Rule
+from arignote.rewrite.pattern import Bindings, Call, Hole, Literal, Term
+from arignote.rewrite.rule import Firing, Rule
 from arignote.rewrite.sizes import EqualSizes
-from arignote.scalar import ScalarOp
 from arignote.types import kind
 
 # A rule set that does not come to rest is an error in the rules, found long before memory ends.
 MAX_FIRINGS_PER_NODE = 50
 
 
-class RuleIndex:
-    """Rules by what they look for at their root."""
-
-    def __init__(self, rules: Iterable[Rule | NodeRule]) -> None:
-        self._equations: dict[ScalarOp, list[Rule]] = {}
-        self._node_rules: dict[type[Op], list[NodeRule]] = {}
-        for rule in rules:
-            if isinstance(rule, Rule):
-                self._equations.setdefault(rule.root, []).append(rule)
-            else:
-                self._node_rules.setdefault(rule.op, []).append(rule)
-
-    def fire(self, make: Interner, variable: Variable, sizes: EqualSizes) -> Firing | None:
-        """The first rule that replaces a variable, and by what."""
-        node = variable.owner
-        assert node is not None
-        if isinstance(node.op, Elemwise):
-            for rule in self._equations.get(node.op.scalar, ()):
-                after = _put(make, rule, variable)
-                if after is not None and _fits(after, variable, sizes):
-                    return Firing(rule, variable, after)
-        for node_rule in self._node_rules.get(type(node.op), ()):
-            after = node_rule.function(make, node)
-            if after is not None and _fits(after, variable, sizes):
-                return Firing(node_rule, variable, after)
-        return None
+def fire(rules: RuleIndex, make: Interner, variable: Variable) -> Firing | None:
+    """The first rule that replaces a variable, and by what."""
+    node = variable.owner
+    assert node is not None
+    for rule in rules.candidates(node):
+        if isinstance(rule, Rule):
+            after = _put(make, rule, variable)
+        else:
+            after = rule.function(make, node)
+        if after is not None and _fits(after, variable, make.sizes):
+            return Firing(rule, variable, after)
+    return None
 
 
 def _put(make: Interner, rule: Rule, variable: Variable) -> Variable | None:
-    bindings = match(rule.find, variable)
+    bindings = rule.match(variable)
     if bindings is None:
         return None
-    if rule.reals_only and any(kind(x.type.dtype) != "f" for x in bindings.values()):
+    dtypes = {x.type.dtype for x in bindings}
+    if rule.reals_only and any(kind(dtype) != "f" for dtype in dtypes):
         return None
+    if len(dtypes) > 1 and any(kind(dtype) in "biu" for dtype in dtypes):
+        return None  # integers of different widths wrap at different numbers
     try:
         return _instantiate(make, rule.put, bindings, variable)
     except DTypeError:
@@ -92,14 +78,30 @@ class Pass:
     rules: RuleIndex
     log: list[Firing]
     limit: int
-    sizes: EqualSizes
-    make: Interner = field(default_factory=Interner)
+    make: Interner
     done: dict[Variable, Variable] = field(default_factory=dict)
     pending: dict[Variable, Variable] = field(default_factory=dict)
+    uses: dict[Variable, int] = field(default_factory=dict)
 
-    def normal_form(self, root: Variable) -> Variable:
-        """What a variable becomes."""
-        stack = [root]
+    def run(self, graph: FunctionGraph) -> list[Variable]:
+        """What the graph's results become."""
+        done, leaf, stack = self.done, self.make.leaf, list[Variable]()
+        uses = self.uses
+        uses.update(dict.fromkeys(graph.results, 1))
+        for node in graph.order:
+            for variable in node.inputs:
+                uses[variable] = uses.get(variable, 0) + 1
+        for variable in graph.leaves:
+            done[variable] = leaf(variable)
+        for node in graph.order:
+            for variable in node.outputs:
+                self._visit(node, variable, stack)
+                if stack:
+                    self._finish(stack)
+        return [done[x] for x in graph.results]
+
+    def _finish(self, stack: list[Variable]) -> None:
+        """Brings variables, and what they need, to normal form."""
         while stack:
             variable = stack.pop()
             if variable in self.done:
@@ -118,14 +120,14 @@ class Pass:
                     stack.extend(reversed(missing))
                 else:
                     self._visit(variable.owner, variable, stack)
-        return self.done[root]
 
     def _visit(self, node: Apply, variable: Variable, stack: list[Variable]) -> None:
         inputs = [self.done[x] for x in node.inputs]
         self.make.source, self.make.gradient_of = node.source, node.gradient_of
         new = self.make.node(node.op, inputs, [out.type for out in node.outputs])
         after = new.outputs[variable.index]
-        firing = self.rules.fire(self.make, after, self.sizes)
+        self.make.uses[after] += self.uses.get(variable, 1)
+        firing = fire(self.rules, self.make, after) if len(new.outputs) == 1 else None
         if firing is None:
             self.done[after] = self.done[variable] = after
             return
@@ -153,8 +155,8 @@ def rewrite(
 ) -> FunctionGraph:
     """The graph in normal form under some rules; firings are added to the log."""
     limit = len(log) + MAX_FIRINGS_PER_NODE * (len(graph.order) + 1)
-    state = Pass(rules, log, limit, sizes)
-    results = [state.normal_form(x) for x in graph.results]
+    state = Pass(rules, log, limit, Interner(sizes))
+    results = state.run(graph)
     count = len(graph.outputs)
     targets = [target for target, _ in graph.updates]
     return FunctionGraph(

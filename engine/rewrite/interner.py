@@ -1,5 +1,6 @@
 """Interner: makes nodes so that equal nodes are one node."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from arignote.graph.source import SourceLine
 from arignote.ops.base import Op
 from arignote.ops.elemwise import Elemwise, elemwise
 from arignote.ops.view import DimShuffle
+from arignote.rewrite.sizes import EqualSizes
 from arignote.scalar import ScalarOp
 
 
@@ -20,12 +22,20 @@ class Interner:
 
     Attributes
     ----------
+    sizes : EqualSizes
+        Which sizes are equal.
+    uses : mapping of Variable to int
+        How often the graph as it came uses what each variable stands for.
     source, gradient_of
         What new nodes get: those of the node that is being replaced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: EqualSizes) -> None:
+        self.sizes = sizes
+        self.uses: defaultdict[Variable, int] = defaultdict(int)
         self._nodes: dict[Hashable, Apply] = {}
+        self._ops: dict[Op, Op] = {}
+        self._one_op: dict[int, tuple[Op, Op]] = {}
         self._constants: dict[Hashable, Variable] = {}
         self.source: SourceLine | None = None
         self.gradient_of: Apply | None = None
@@ -38,7 +48,8 @@ class Interner:
 
     def node(self, op: Op, inputs: Sequence[Variable], out_types: Sequence[Any] | None) -> Apply:
         """The node of an op on inputs; types are inferred unless they are known."""
-        key = (op, *map(id, _key_order(op, inputs)))
+        op = self._one(op)
+        key = (id(op), *map(id, _key_order(op, inputs)))
         known = self._nodes.get(key)
         if known is None:
             if out_types is None:
@@ -47,9 +58,21 @@ class Interner:
             self._nodes[key] = known
         return known
 
+    def _one(self, op: Op) -> Op:
+        """The one object for all ops that equal this one; each object is hashed once only."""
+        known = self._one_op.get(id(op))
+        if known is None:
+            # The op is kept, so that its id stays its own.
+            known = self._one_op[id(op)] = (op, self._ops.setdefault(op, op))
+        return known[1]
+
     def __call__(self, op: Op, *inputs: Variable) -> Any:
         """The one output of the node of an op on inputs."""
         return self.node(op, inputs, None).outputs[0]
+
+    def typed(self, out_type: Any, op: Op, *inputs: Variable) -> Any:
+        """The same where more is known of the output's type than the op can tell."""
+        return self.node(op, inputs, [out_type]).outputs[0]
 
     def constant(self, value: Any, dtype: str) -> Variable:
         """The constant of a value and dtype."""
@@ -75,8 +98,8 @@ class Interner:
 
 
 def _key_order(op: Op, inputs: Sequence[Variable]) -> Sequence[Variable]:
-    if isinstance(op, Elemwise) and op.scalar.commutative and len(inputs) == 2:
-        return sorted(inputs, key=id)
+    if type(op) is Elemwise and op.scalar.commutative and id(inputs[0]) > id(inputs[1]):
+        return inputs[::-1]
     return inputs
 
 

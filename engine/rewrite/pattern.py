@@ -1,7 +1,8 @@
 """Patterns: equations between expressions, traced once from lambdas and matched against nodes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from arignote import scalar
@@ -9,7 +10,9 @@ from arignote.graph import Constant, Variable
 from arignote.ops.elemwise import Elemwise
 from arignote.scalar import ScalarOp
 
-Bindings = dict[int, Variable]
+Bindings = list[Any]
+"""The variables that holes stand for, None for those not met yet."""
+Check = Callable[[Variable, Bindings], bool]
 
 
 class Term:
@@ -82,50 +85,70 @@ def trace(equation: Callable[..., Any], holes: int) -> Term:
     return _as_term(equation(*[Hole(position) for position in range(holes)]))
 
 
-def match(term: Term, variable: Variable) -> Bindings | None:
-    """What the holes stand for if the pattern fits the variable; None if it does not."""
-    for bindings in _matches(((term, variable),), {}):
-        return bindings
-    return None
+class Matcher:
+    """A pattern made into functions, one per order of the operands of commutative records."""
+
+    def __init__(self, term: Term, holes: int) -> None:
+        self._holes = holes
+        self._fits = _checks(term)
+
+    def __call__(self, variable: Variable) -> Bindings | None:
+        """What the holes stand for if the pattern fits the variable; None if it does not."""
+        for fits in self._fits:
+            bound: Bindings = [None] * self._holes
+            if fits(variable, bound):
+                return bound
+        return None
 
 
-def _matches(pairs: tuple[tuple[Term, Variable], ...], known: Bindings) -> Iterator[Bindings]:
-    """All ways in which terms fit variables, given what some holes stand for already."""
-    if not pairs:
-        yield known
-        return
-    (term, variable), rest = pairs[0], pairs[1:]
+def _checks(term: Term) -> list[Check]:
+    """All ways to fit a term: each tells whether a variable does and notes what holes stand for."""
     if isinstance(term, Hole):
-        bound = known.get(term.position)
-        if bound is None:
-            yield from _matches(rest, {**known, term.position: variable})
-        elif bound is variable:
-            yield from _matches(rest, known)
-        return
+        return [_hole_check(term.position)]
     if isinstance(term, Literal):
-        if _is_number(variable, term.value):
-            yield from _matches(rest, known)
-        return
+        value = term.value
+        return [lambda variable, bound: _is_number(variable, value)]
     assert isinstance(term, Call)
-    node = variable.owner
-    if node is None or not isinstance(node.op, Elemwise) or node.op.scalar is not term.record:
-        return
-    orders = [node.inputs]
-    if term.record.commutative and node.inputs[0] is not node.inputs[1]:
-        orders.append(node.inputs[::-1])
-    for inputs in orders:
-        yield from _matches((*zip(term.children, inputs, strict=True), *rest), known)
+    orders = [term.children]
+    if term.record.commutative and term.children[0] != term.children[1]:
+        orders.append(term.children[::-1])
+    return [
+        _call_check(term.record, checks)
+        for children in orders
+        for checks in product(*map(_checks, children))
+    ]
+
+
+def _hole_check(position: int) -> Check:
+    def fits(variable: Variable, bound: Bindings) -> bool:
+        known = bound[position]
+        if known is None:
+            bound[position] = variable
+            return True
+        return known is variable
+
+    return fits
+
+
+def _call_check(record: ScalarOp, checks: Sequence[Check]) -> Check:
+    def fits(variable: Variable, bound: Bindings) -> bool:
+        node = variable.owner
+        if node is None or type(node.op) is not Elemwise or node.op.scalar is not record:
+            return False
+        for check, operand in zip(checks, node.inputs, strict=True):
+            if not check(operand, bound):
+                return False
+        return True
+
+    return fits
 
 
 def _is_number(variable: Variable, value: float) -> bool:
     """Whether a variable is the scalar constant of this value; 0 is not -0."""
     if not isinstance(variable, Constant) or variable.data.ndim:
         return False
-    return bool(variable.data == value) and not (value == 0 and _is_negative_zero(variable))
-
-
-def _is_negative_zero(constant: Constant) -> bool:
-    return constant.data.dtype.kind == "f" and str(constant.data).startswith("-")
+    number = variable.data.item()
+    return number == value and (value != 0 or not str(number).startswith("-"))
 
 
 def text(term: Term, names: Sequence[str]) -> str:

@@ -1,12 +1,14 @@
 """The pipeline: which passes run, in which order, at which level."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import NamedTuple
 
 from arignote.config import OptimizerLevel
 from arignote.graph import FunctionGraph
-from arignote.rewrite.driver import RuleIndex, rewrite
+from arignote.rewrite.driver import rewrite
 from arignote.rewrite.fold import fold_constants
+from arignote.rewrite.index import RuleIndex
 from arignote.rewrite.rule import Firing, Tag
 from arignote.rewrite.rules import RULES
 from arignote.rewrite.sizes import EqualSizes, SizeCheck
@@ -14,8 +16,18 @@ from arignote.rewrite.sizes import EqualSizes, SizeCheck
 _TAGS = {
     OptimizerLevel.O1: frozenset[Tag](),
     OptimizerLevel.O2: frozenset({Tag.USELESS, Tag.CANONICALIZE}),
-    OptimizerLevel.O3: frozenset({Tag.USELESS, Tag.CANONICALIZE, Tag.STABILIZE}),
+    OptimizerLevel.O3: frozenset(Tag),
 }
+
+
+@lru_cache(maxsize=64)
+def _rules(level: OptimizerLevel, excluded: frozenset[str]) -> RuleIndex:
+    """The rules of a level; what the index has found out serves all functions."""
+    return RuleIndex(
+        rule
+        for rule in RULES
+        if rule.tag in _TAGS[level] and excluded.isdisjoint((rule.name, rule.tag.value))
+    )
 
 
 class Optimized(NamedTuple):
@@ -55,14 +67,8 @@ def optimize(
     log: list[Firing] = []
     if level is OptimizerLevel.O0:
         return Optimized(graph, log, None)
-    tags = _TAGS[level]
-    rules = [
-        rule
-        for rule in RULES
-        if rule.tag in tags and rule.name not in excluded and rule.tag.value not in excluded
-    ]
     # Folding first shows the rules the constants; what the rules make of them is folded last.
     graph = fold_constants(graph)
     sizes = EqualSizes(graph, assume_equal_sizes)
-    graph = rewrite(graph, RuleIndex(rules), log, sizes)
+    graph = rewrite(graph, _rules(level, frozenset(excluded)), log, sizes)
     return Optimized(fold_constants(graph), log, sizes.check())

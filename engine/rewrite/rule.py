@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from arignote.graph import Apply, Variable
+from arignote.graph import Apply, Constant, Variable
 from arignote.ops.base import Op
-from arignote.rewrite.pattern import Call, Term, text, trace
+from arignote.rewrite.pattern import Call, Matcher, Term, text, trace
 from arignote.scalar import ScalarOp
+
+Head = ScalarOp | type[Op] | type[Constant]
+"""What a variable is at its root: an elementwise op's record, another op's class, or Constant."""
 
 
 class Contract(Enum):
@@ -17,12 +20,13 @@ class Contract(Enum):
 
     EXACT = "equal bit for bit, -0 and NaN too"
     IMPROVES = "no further from the true value than before"
+    ROUNDING = "equal up to the sign of 0 and the rounding of no more operations than before"
     ASSUMES_FINITE = "equal unless infinity or NaN is involved"
     ASSUMES_NONZERO = "equal unless a denominator is 0"
 
 
 class Tag(Enum):
-    """What a rule is for; the pipeline runs the tags in this order."""
+    """What a rule is for."""
 
     USELESS = "useless"
     CANONICALIZE = "canonicalize"
@@ -68,7 +72,8 @@ class Rule:
         self.find: Term = trace(find, len(self.holes))
         self.put: Term = trace(put, len(self.holes))
         assert isinstance(self.find, Call), f"rule {name} must look for an op"
-        self.root: ScalarOp = self.find.record
+        self.match = Matcher(self.find, len(self.holes))
+        self.roots: tuple[Head, ...] = (self.find.record,)
 
     def __str__(self) -> str:
         return f"{text(self.find, self.holes)} = {text(self.put, self.holes)}"
@@ -81,22 +86,25 @@ class NodeRule:
     Attributes
     ----------
     name : str
-    op : type of Op
-        The class of ops at which it is tried.
+    roots : tuple of ScalarOp or type of Op
+        The classes of ops, and the records of elementwise ops, at which it is tried.
     function : function
         `(make, node) -> Variable or None`; `make(op, *inputs)` and `make.scalar(record, *inputs)`
         build what replaces the node's one output.
     tag : Tag
     contract : Contract
     doc : str
+    operands : tuple of ScalarOp, type of Op, or Constant
+        If not empty, one operand must be of these.
     """
 
     name: str
-    op: type[Op]
+    roots: tuple[Head, ...]
     function: Callable[[Any, Apply], Variable | None]
     tag: Tag
     contract: Contract
     doc: str = ""
+    operands: tuple[Head, ...] = ()
 
     def __str__(self) -> str:
         return self.doc

@@ -5,11 +5,12 @@ have been broadcast. Nearly always nothing is: under the assumption that sizes t
 these sums are nothing. A call for which it does not hold runs the graph without the assumption.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from arignote.graph import FunctionGraph
+from arignote.graph import FunctionGraph, Variable
+from arignote.ops.elemwise import Elemwise
 from arignote.types import Atom, Dim, Size
 
 Axis = tuple[int, int]
@@ -27,17 +28,28 @@ class EqualSizes:
 
     def __init__(self, graph: FunctionGraph, assume: bool = True) -> None:
         self.used = False
+        self._assume = assume
+        self._leaves = (*graph.inputs, *graph.shared)
         self._axes: dict[Atom, list[Axis]] = {}
         self._parent: dict[Atom, Atom] = {}
         self._number: dict[Atom, int] = {}
-        for place, leaf in enumerate((*graph.inputs, *graph.shared)):
+        self._values: dict[Dim, object] = {}
+        for place, leaf in enumerate(self._leaves):
             for axis, size in enumerate(leaf.type.dims):
                 if isinstance(size, Dim):
                     for atom in size.atoms:
                         self._axes.setdefault(atom, []).append((place, axis))
                         self._parent[atom] = atom
+        met: set[tuple[int, ...]] = set()
         for node in graph.order if assume else ():
-            for sizes in node.op.meeting_sizes([x.type for x in node.inputs]):
+            types = [x.type for x in node.inputs]
+            if type(node.op) is Elemwise:
+                # Few shapes meet, at many nodes.
+                shapes = tuple([id(type_.dims) for type_ in types])
+                if len(shapes) == 1 or shapes in met:
+                    continue
+                met.add(shapes)
+            for sizes in node.op.meeting_sizes(types):
                 self._unite(sizes)
 
     def _root(self, atom: Atom) -> Atom:
@@ -46,8 +58,11 @@ class EqualSizes:
             parent[atom] = atom = parent[parent[atom]]
         return atom
 
-    def _unite(self, sizes: Iterable[Size]) -> None:
+    def _unite(self, sizes: Sequence[Size]) -> None:
         """Notes that sizes meet; those that no input or shared variable has are left alone."""
+        first, *rest = sizes
+        if all(size is first for size in rest):
+            return
         numbers = {size for size in sizes if isinstance(size, int) and size != 1}
         roots = {
             self._root(atom)
@@ -59,21 +74,26 @@ class EqualSizes:
         numbers |= {self._number[root] for root in roots if root in self._number}
         if not roots or len(numbers) > 1:
             return
-        first, *others = sorted(roots, key=lambda atom: self._axes[atom][0])
+        kept, *others = sorted(roots, key=lambda atom: self._axes[atom][0])
         for other in others:
-            self._parent[other] = first
-            self._axes[first] += self._axes[other]
+            self._parent[other] = kept
+            self._axes[kept] += self._axes[other]
         if numbers:
-            self._number[first] = numbers.pop()
+            self._number[kept] = numbers.pop()
 
     def _value(self, size: Size) -> object:
+        """What equal sizes have in common: a number, a root, or a set of roots."""
         if not isinstance(size, Dim):
             return size
-        roots = {self._root(atom) if atom in self._parent else atom for atom in size.atoms}
-        if len(roots) > 1:
-            return frozenset(roots)
-        (root,) = roots
-        return self._number.get(root, root)
+        value = self._values.get(size)
+        if value is None:
+            roots = {self._root(atom) if atom in self._parent else atom for atom in size.atoms}
+            value = frozenset(roots)
+            if len(roots) == 1:
+                (root,) = roots
+                value = self._number.get(root, root)
+            self._values[size] = value
+        return value
 
     def same(self, first: Sequence[Size], second: Sequence[Size]) -> bool:
         """Whether two shapes are equal, by what is known or by the assumption."""
@@ -81,9 +101,27 @@ class EqualSizes:
             return True
         if len(first) != len(second):
             return False
-        equal = all(self._value(a) == self._value(b) for a, b in zip(first, second, strict=True))
-        self.used = self.used or equal
-        return equal
+        for a, b in zip(first, second, strict=True):
+            if a is not b and self._value(a) != self._value(b):
+                return False
+        self.used = True
+        return True
+
+    def rely(self) -> bool:
+        """Whether a computation may be left out that fails where sizes that meet differ.
+
+        The sizes are checked then. Where they are not assumed to be equal, what was written runs.
+        """
+        self.used = self.used or self._assume
+        return self._assume
+
+    def axis_of(self, size: Size) -> "tuple[Variable, int] | None":
+        """An input or shared variable, and its axis, that has this size by the assumption."""
+        root = self._value(size)
+        if not isinstance(root, Atom) or root not in self._axes:
+            return None
+        place, axis = self._axes[root][0]
+        return self._leaves[place], axis
 
     def check(self) -> "SizeCheck | None":
         """What a call has to check, if an answer needed the assumption."""
@@ -93,7 +131,7 @@ class EqualSizes:
         for atom, parent in self._parent.items():
             if parent is atom and (len(self._axes[atom]) > 1 or atom in self._number):
                 groups.append((tuple(self._axes[atom]), self._number.get(atom)))
-        return SizeCheck(tuple(groups))
+        return SizeCheck(tuple(groups)) if groups else None
 
 
 class SizeCheck:

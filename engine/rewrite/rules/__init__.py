@@ -1,7 +1,25 @@
-"""The tables of rules."""
+"""The tables of rules. At a node they are tried in this order, and the first that fits fires."""
 
-from arignote.rewrite.rules import algebra, stability, useless
+from arignote.rewrite.rules import (
+    algebra,
+    fills,
+    indexing,
+    shapes,
+    specialize,
+    stability,
+    structure,
+    useless,
+)
 
-RULES = (*useless.RULES, *algebra.RULES, *stability.RULES)
+RULES = (
+    *useless.RULES,
+    *shapes.RULES,
+    *fills.RULES,
+    *indexing.RULES,
+    *stability.RULES,
+    *algebra.RULES,
+    *structure.RULES,
+    *specialize.RULES,
+)
 
 __all__ = ["RULES"]

@@ -3,12 +3,15 @@
 from typing import Any
 
 from arignote import scalar
-from arignote.graph import Apply, Variable
+from arignote.graph import Apply, Constant, Variable
 from arignote.ops.elemwise import Elemwise
+from arignote.ops.indexing import AdvancedSubtensor, Subtensor, WriteSubtensor
 from arignote.ops.nnet import LogSoftmax, LogSumExp, Softmax
 from arignote.ops.reduce import Reduce
-from arignote.rewrite.rule import Contract, NodeRule, Rule, Tag
-from arignote.scalar import exp, expm1, log, log1p, sigmoid, softplus
+from arignote.rewrite.rule import Contract, Head, NodeRule, Rule, Tag
+from arignote.rewrite.rules.fills import repeated
+from arignote.rewrite.rules.structure import operands_of
+from arignote.scalar import exp, expm1, log, log1p, neg, sigmoid, softplus
 from arignote.types import kind
 
 
@@ -18,14 +21,14 @@ def _rule(name, find, put):
 
 def _log_of_softmax(make: Any, node: Apply) -> Variable | None:
     inner = node.inputs[0].owner
-    if node.op.scalar is not log or inner is None or not isinstance(inner.op, Softmax):  # type: ignore[attr-defined]
+    if inner is None or not isinstance(inner.op, Softmax):
         return None
     return make(LogSoftmax(inner.op.axis), inner.inputs[0])
 
 
 def _log_of_sum_of_exp(make: Any, node: Apply) -> Variable | None:
     inner = node.inputs[0].owner
-    if node.op.scalar is not log or inner is None or not isinstance(inner.op, Reduce):  # type: ignore[attr-defined]
+    if inner is None or not isinstance(inner.op, Reduce):
         return None
     terms = inner.inputs[0].owner
     if inner.op.scalar is not scalar.add or terms is None or not isinstance(terms.op, Elemwise):
@@ -38,8 +41,6 @@ def _log_of_sum_of_exp(make: Any, node: Apply) -> Variable | None:
 
 def _quotient_times_softmax(make: Any, node: Apply) -> Variable | None:
     """(g / p) * p for a softmax p: its gradient through a logarithm, 0 / 0 where p underflows."""
-    if node.op.scalar is not scalar.mul:  # type: ignore[attr-defined]
-        return None
     for quotient, p in (node.inputs, node.inputs[::-1]):
         made = quotient.owner
         if made is None or not isinstance(made.op, Elemwise) or p.owner is None:
@@ -51,8 +52,54 @@ def _quotient_times_softmax(make: Any, node: Apply) -> Variable | None:
     return None
 
 
-def _node_rule(name: str, function: Any, doc: str) -> NodeRule:
-    return NodeRule(name, Elemwise, function, Tag.STABILIZE, Contract.IMPROVES, doc)
+def _log_of_picked_softmax(make: Any, node: Apply) -> Variable | None:
+    """log(softmax(x)[index]) = log_softmax(x)[index]."""
+    read = node.inputs[0].owner
+    if read is None or not isinstance(read.op, Subtensor | AdvancedSubtensor):
+        return None
+    p, *indices = read.inputs
+    if p.owner is None or not isinstance(p.owner.op, Softmax):
+        return None
+    return make(read.op, make(LogSoftmax(p.owner.op.axis), p.owner.inputs[0]), *indices)
+
+
+def _is_zero(x: Variable) -> bool:
+    """Whether all elements are known to be 0."""
+    value = x if isinstance(x, Constant) else repeated(x)
+    return isinstance(value, Constant) and not value.data.any()
+
+
+def _times_read(make: Any, quotient: Variable, read: Variable) -> Variable | None:
+    """g of g / read, and -g of -(g / read)."""
+    (inner,) = operands_of(quotient, neg) or (None,)
+    plain = quotient if inner is None else inner
+    if operands_of(plain, scalar.reciprocal) == (read,):
+        g = make.constant(1, plain.type.dtype)
+    else:
+        g, divisor = operands_of(plain, scalar.true_div) or (None, None)
+        if divisor is not read:
+            return None
+    return g if inner is None else make.scalar(neg, g)
+
+
+def _picked_quotient_times_softmax(make: Any, node: Apply) -> Variable | None:
+    """write(0, g / p[index]) * p = write(0, g): the gradient through log(p[index])."""
+    for written, p in (node.inputs, node.inputs[::-1]):
+        made = written.owner
+        if made is None or not isinstance(made.op, WriteSubtensor) or not _is_zero(made.inputs[0]):
+            continue
+        if p.owner is None or not isinstance(p.owner.op, Softmax):
+            continue
+        zeros, quotient, *indices = made.inputs
+        read = Subtensor if made.op.pattern.is_basic else AdvancedSubtensor
+        g = _times_read(make, quotient, make(read(made.op.pattern), p, *indices))
+        if g is not None:
+            return make(made.op, zeros, g, *indices)
+    return None
+
+
+def _node_rule(name: str, root: Head, function: Any, doc: str, *operands: Head) -> NodeRule:
+    return NodeRule(name, (root,), function, Tag.STABILIZE, Contract.IMPROVES, doc, operands)
 
 
 RULES = (
@@ -60,12 +107,47 @@ RULES = (
     _rule("log_of_one_minus", lambda x: log(1 - x), lambda x: log1p(-x)),
     _rule("exp_minus_one", lambda x: exp(x) - 1, lambda x: expm1(x)),
     _rule("log1p_of_exp", lambda x: log1p(exp(x)), softplus),
+    _rule("expm1_of_log1p", lambda x: expm1(log1p(x)), lambda x: x),
+    _rule("log1p_of_expm1", lambda x: log1p(expm1(x)), lambda x: x),
+    _rule("log_of_reciprocal", lambda x: log(scalar.reciprocal(x)), lambda x: -log(x)),
+    _rule("softplus_minus", lambda x: softplus(x) - x, lambda x: softplus(-x)),
+    _rule("minus_softplus", lambda x: x - softplus(x), lambda x: -softplus(-x)),
+    _rule("exp_over_one_plus", lambda x: exp(x) / (1 + exp(x)), sigmoid),
     _rule("logistic", lambda x: 1 / (1 + exp(-x)), sigmoid),
     _rule("reciprocal_logistic", lambda x: scalar.reciprocal(1 + exp(-x)), sigmoid),
+    _rule("logistic_of_minus", lambda x: 1 / (1 + exp(x)), lambda x: sigmoid(-x)),
+    _rule(
+        "reciprocal_logistic_of_minus",
+        lambda x: scalar.reciprocal(1 + exp(x)),
+        lambda x: sigmoid(-x),
+    ),
     _rule("log_of_sigmoid", lambda x: log(sigmoid(x)), lambda x: -softplus(-x)),
     _rule("one_minus_sigmoid", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
     _rule("log1p_of_minus_sigmoid", lambda x: log1p(-sigmoid(x)), lambda x: -softplus(x)),
-    _node_rule("log_of_softmax", _log_of_softmax, "log(softmax(x)) = log_softmax(x)"),
-    _node_rule("log_of_sum_of_exp", _log_of_sum_of_exp, "log(sum(exp(x))) = logsumexp(x)"),
-    _node_rule("quotient_times_softmax", _quotient_times_softmax, "(g / p) * p = g, p a softmax"),
+    _node_rule("log_of_softmax", log, _log_of_softmax, "log(softmax(x)) = log_softmax(x)", Softmax),
+    _node_rule(
+        "log_of_sum_of_exp", log, _log_of_sum_of_exp, "log(sum(exp(x))) = logsumexp(x)", Reduce
+    ),
+    _node_rule(
+        "quotient_times_softmax",
+        scalar.mul,
+        _quotient_times_softmax,
+        "(g / p) * p = g, p a softmax",
+        Softmax,
+    ),
+    _node_rule(
+        "log_of_picked_softmax",
+        log,
+        _log_of_picked_softmax,
+        "log(softmax(x)[index]) = log_softmax(x)[index]",
+        Subtensor,
+        AdvancedSubtensor,
+    ),
+    _node_rule(
+        "picked_quotient_times_softmax",
+        scalar.mul,
+        _picked_quotient_times_softmax,
+        "write(0, g / p[index]) * p = write(0, g), p a softmax",
+        WriteSubtensor,
+    ),
 )
