@@ -9,6 +9,7 @@ from arignote import tensor as T
 from arignote.autodiff import grad, verify_grad
 from arignote.compile import Function, In, Mode, Out, function
 from arignote.config import config
+from arignote.doctor import doctor
 from arignote.extension import load_ipython_extension, unload_ipython_extension
 from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, shared
 from arignote.ops.base import Op
@@ -33,6 +34,7 @@ __all__ = [
     "clone",
     "config",
     "debugprint",
+    "doctor",
     "errors",
     "function",
     "grad",

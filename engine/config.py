@@ -7,11 +7,13 @@ Values come from `~/.arignoterc` (INI, section `[global]`), then from the enviro
 import configparser
 import difflib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from arignote.errors import ConfigError, ConfigNameError, message
 
@@ -79,20 +81,62 @@ class TestValues(Enum):
 
 
 @dataclass(frozen=True)
-class Flag:
-    """One declared flag."""
+class Flag(ABC):
+    """One declared flag; its class says what values it takes."""
 
     name: str
-    type: type[Enum]
-    default: Enum
+    default: Any
     doc: str
     changes_code: bool
-    read_only_once_used: bool = False
+    read_only_once_used: bool = field(default=False, kw_only=True)
+
+    @property
+    @abstractmethod
+    def valid(self) -> str:
+        """What can be given, in words."""
+
+    @abstractmethod
+    def parse(self, value: object) -> Any:
+        """The value in the form it is kept in; ConfigError says what can be given."""
+
+    def shown(self, value: Any) -> Any:
+        """A parsed value as `config.<flag>` gives it."""
+        return value
+
+    def text(self, value: Any) -> str:
+        """A parsed value as `print(config)` shows it."""
+        return str(self.shown(value)) or "(empty)"
+
+    def _refusal(self, value: object, hint: str = "") -> ConfigError:
+        return ConfigError(
+            message(
+                f"{value!r} is no value of the flag {self.name}.",
+                got=[f"{self.name}={value}"],
+                hint=f"{hint}valid values: {self.valid.removeprefix('one of ')}",
+            )
+        )
+
+
+@dataclass(frozen=True)
+class EnumFlag(Flag):
+    """A flag with a few named values: the members of `type`, which is that of the default."""
+
+    default: Enum
+
+    @property
+    def type(self) -> type[Enum]:
+        """The enum of the values."""
+        return type(self.default)
 
     @property
     def choices(self) -> list[str]:
         """The values that can be given."""
         return [choice.value for choice in self.type]
+
+    @property
+    def valid(self) -> str:
+        """What can be given, in words."""
+        return f"one of {', '.join(self.choices)}"
 
     def parse(self, value: object) -> Enum:
         """The value as a member of the flag's type; ConfigError names the valid ones."""
@@ -102,69 +146,140 @@ class Flag:
             if choice.value == value:
                 return choice
         near = difflib.get_close_matches(str(value), self.choices, 1)
-        raise ConfigError(
-            message(
-                f"{value!r} is no value of the flag {self.name}.",
-                got=[f"{self.name}={value}"],
-                hint=(f"{self.name}={near[0]}; " if near else "")
-                + f"valid values: {', '.join(self.choices)}",
-            )
-        )
+        raise self._refusal(value, f"{self.name}={near[0]}; " if near else "")
+
+    def shown(self, value: Any) -> Any:
+        """The member's own value."""
+        return value.value
 
 
-FLAGS = {
+@dataclass(frozen=True)
+class TextFlag(Flag):
+    """A flag that takes any text of one line."""
+
+    default: str
+
+    @property
+    def valid(self) -> str:
+        """What can be given, in words."""
+        return "a text of one line"
+
+    def parse(self, value: object) -> str:
+        """The text without blanks around it."""
+        if not isinstance(value, str) or len(value.splitlines()) > 1:
+            raise self._refusal(value)
+        return value.strip()
+
+
+@dataclass(frozen=True)
+class PathFlag(Flag):
+    """A flag that takes a path; an empty one stands for the default place."""
+
+    default: str
+
+    @property
+    def valid(self) -> str:
+        """What can be given, in words."""
+        return "a path, or nothing for the default place"
+
+    def parse(self, value: object) -> str:
+        """The path, absolute and with `~` replaced, so that a later chdir does not move it."""
+        if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+            raise self._refusal(value)
+        text = str(value).strip()
+        return os.path.abspath(os.path.expanduser(text)) if text else ""
+
+
+@dataclass(frozen=True)
+class NumberFlag(Flag):
+    """A flag that takes a whole number from `lowest` on."""
+
+    default: int
+    lowest: int = field(default=0, kw_only=True)
+
+    @property
+    def valid(self) -> str:
+        """What can be given, in words."""
+        return f"a whole number from {self.lowest} on"
+
+    def parse(self, value: object) -> int:
+        """The number; text is read as a decimal number."""
+        if isinstance(value, str) and value.strip().isdecimal():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value < self.lowest:
+            raise self._refusal(value)
+        return value
+
+
+FLAGS: dict[str, Flag] = {
     flag.name: flag
     for flag in (
-        Flag(
+        EnumFlag(
             "floatX",
-            FloatX,
             FloatX.FLOAT64,
             "dtype of scalar(), vector(), matrix(), ...; with float32, integers mixed with float32"
             " stay float32",
             True,
         ),
-        Flag("device", Device, Device.CPU, "where compiled functions run", True, True),
-        Flag(
+        EnumFlag(
+            "device", Device.CPU, "where compiled functions run", True, read_only_once_used=True
+        ),
+        EnumFlag(
             "mode",
-            ModeName,
             ModeName.FAST_RUN,
             "FAST_RUN rewrites by the level of optimizer; FAST_COMPILE runs the graph as written"
             " with NumPy",
             True,
         ),
-        Flag(
-            "linker", Linker, Linker.AUTO, "executor: auto takes the fastest there is, numpy", True
-        ),
-        Flag(
+        EnumFlag("linker", Linker.AUTO, "executor: auto takes the fastest there is, numpy", True),
+        EnumFlag(
             "optimizer",
-            OptimizerLevel,
             OptimizerLevel.O3,
             "o0 runs the graph as written; o1 merges equal nodes and computes constant parts once;"
             " o2 also drops useless nodes and simplifies by algebra; o3 also replaces expressions"
             " that lose digits",
             True,
         ),
-        Flag(
+        EnumFlag(
             "exception_verbosity",
-            Verbosity,
             Verbosity.LOW,
             "high adds the values' statistics and the op's inputs to errors at run time",
             False,
         ),
-        Flag(
+        EnumFlag(
             "compute_test_value",
-            TestValues,
             TestValues.OFF,
             "warn or raise: compute every node on the tag.test_value of its inputs while it is"
             " built",
             False,
         ),
-        Flag(
+        EnumFlag(
             "on_unused_input",
-            OnProblem,
             OnProblem.RAISE,
             "what function() does about an input that nothing needs: raise, warn, ignore",
             False,
+        ),
+        TextFlag(
+            "cc",
+            "",
+            "command of the C compiler, with arguments if it needs some; empty: the environment"
+            " variable CC, else the first of cc, gcc and clang on PATH (doctor() tries it;"
+            " functions run with NumPy yet)",
+            True,
+        ),
+        NumberFlag("cc_timeout", 300, "seconds after which a compiler is ended", False, lowest=1),
+        PathFlag(
+            "cache_dir",
+            "",
+            "folder of compiled kernels; empty: arignote in $XDG_CACHE_HOME or in ~/.cache",
+            False,
+        ),
+        NumberFlag(
+            "cache_size",
+            512,
+            "MiB that the folder of compiled kernels may hold; beyond, those unused for longest go",
+            False,
+            lowest=1,
         ),
     )
 }
@@ -172,7 +287,7 @@ FLAGS = {
 
 @dataclass
 class _Setting:
-    value: Enum
+    value: Any
     source: str
     used: bool = False
 
@@ -213,11 +328,11 @@ class Config:
     def _set(self, name: str, value: object, source: str) -> None:
         flag, setting = _flag(name), self._settings.get(name)
         parsed = flag.parse(value)
-        if setting and setting.used and flag.read_only_once_used and parsed is not setting.value:
+        if setting and setting.used and flag.read_only_once_used and parsed != setting.value:
             raise ConfigError(
                 message(
                     f"The flag {name} is read-only once a function was compiled.",
-                    got=[f"{name}={value}, in use: {name}={setting.value.value}"],
+                    got=[f"{name}={value}, in use: {name}={flag.shown(setting.value)}"],
                     hint=f"set it before: ARIGNOTE_FLAGS={name}={value}",
                 )
             )
@@ -225,19 +340,18 @@ class Config:
         self._settings[name] = _Setting(parsed, source, used)
 
     def member(self, name: str) -> Enum:
-        """The value of a flag as its enum member, for code that branches on it."""
+        """The value of an EnumFlag as its member, for code that branches on it."""
         return self._settings[name].value
 
-    def use(self, name: str) -> Enum:
+    def use(self, name: str) -> Any:
         """The value of a flag, from now on in use (see `Flag.read_only_once_used`)."""
         self._settings[name].used = True
         return self._settings[name].value
 
-    def __getattr__(self, name: str) -> str:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        _flag(name)
-        return self._settings[name].value.value
+        return _flag(name).shown(self._settings[name].value)
 
     def __setattr__(self, name: str, value: object) -> None:
         self._set(name, value, "code")
@@ -261,8 +375,8 @@ class Config:
         for name, flag in FLAGS.items():
             setting = self._settings[name]
             lines.append(
-                f"{name} = {setting.value.value}  (default {flag.default.value}, set by"
-                f" {setting.source}; one of {', '.join(flag.choices)})\n    {flag.doc}"
+                f"{name} = {flag.text(setting.value)}  (default {flag.text(flag.default)}, set by"
+                f" {setting.source}; {flag.valid})\n    {flag.doc}"
             )
         return "\n".join(lines)
 

@@ -68,6 +68,14 @@ class VerifyGradError(GradientError):
     """A symbolic gradient that finite differences contradict."""
 
 
+class CompilerError(ArignoteError, RuntimeError):
+    """A C compiler that failed, or what it made that cannot be loaded."""
+
+
+class CompilerMissingError(CompilerError):
+    """No C compiler where one is needed."""
+
+
 class ConfigError(ArignoteError, ValueError):
     """An unknown flag, an unknown value of a flag, or a flag that is read-only now."""
 

@@ -3,20 +3,26 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from arignote import config, errors, function
 from arignote import tensor as T
-from arignote.config import FLAGS, Config, Flag
+from arignote.config import FLAGS, Config, EnumFlag
 
 
 def test_defaults_are_among_the_choices_and_documented():
     for name, flag in FLAGS.items():
-        assert flag.default.value in flag.choices
+        assert flag.parse(flag.default) == flag.default
         assert flag.doc
-        assert getattr(config, name) == flag.default.value
+        assert getattr(config, name) == flag.shown(flag.default)
+        if isinstance(flag, EnumFlag):
+            assert config.member(name) is flag.default
+            assert getattr(config, name) == flag.default.value
+            assert flag.default.value in flag.choices
 
 
 def test_the_last_source_wins(tmp_path):
@@ -76,7 +82,7 @@ def test_change_restores_also_after_an_error():
 def test_a_flag_in_use_is_read_only(tmp_path):
     settings = Config(tmp_path / "none", "")
     flag = FLAGS["floatX"]
-    FLAGS["floatX"] = Flag(flag.name, flag.type, flag.default, flag.doc, True, True)
+    FLAGS["floatX"] = replace(flag, read_only_once_used=True)
     try:
         settings.floatX = "float32"
         settings.use("floatX")
@@ -85,6 +91,44 @@ def test_a_flag_in_use_is_read_only(tmp_path):
             settings.floatX = "float64"
     finally:
         FLAGS["floatX"] = flag
+
+
+def test_texts(tmp_path):
+    settings = Config(tmp_path / "none", "cc= gcc -m64 ,cache_size=7")
+    assert (settings.cc, settings.cache_size) == ("gcc -m64", 7)
+    assert "cc = gcc -m64  (default (empty), set by ARIGNOTE_FLAGS; a text" in repr(settings)
+    for wrong in ("gcc\nclang", 3, None):
+        with pytest.raises(errors.ConfigError, match="one line"):
+            settings.cc = wrong
+    assert settings.cc == "gcc -m64"
+
+
+def test_paths_are_absolute_from_the_start(tmp_path, monkeypatch):
+    rc = tmp_path / "rc"
+    rc.write_text("[global]\ncache_dir = ~/kernels, and more\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = Config(rc, "")
+    assert settings.cache_dir == str(tmp_path / "kernels, and more")
+    monkeypatch.chdir(tmp_path)
+    settings.cache_dir = Path("here")
+    monkeypatch.chdir("/")
+    assert settings.cache_dir == str(tmp_path / "here")
+    settings.cache_dir = ""
+    assert settings.cache_dir == ""
+    for wrong in (3, None, "a\0b"):
+        with pytest.raises(errors.ConfigError, match="valid values: a path"):
+            settings.cache_dir = wrong
+
+
+def test_numbers(tmp_path):
+    settings = Config(tmp_path / "none", "cache_size= 20")
+    settings.cc_timeout = 5
+    assert (settings.cache_size, settings.cc_timeout) == (20, 5)
+    assert "cache_size = 20  (default 512, set by ARIGNOTE_FLAGS; a whole number" in repr(settings)
+    for wrong in (0, -1, 1.5, "1.5", "many", "", True, None):
+        with pytest.raises(errors.ConfigError, match="a whole number from 1 on"):
+            settings.cache_size = wrong
+    assert settings.cache_size == 20
 
 
 def test_floatx():

@@ -27,6 +27,7 @@ ROWS = [
     "arignote.codegen",
     "arignote.execute",
     "arignote.compile",
+    "arignote.doctor",
     "arignote.layers",
     "arignote.theano",
     "arignote.viz",
