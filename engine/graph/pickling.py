@@ -7,6 +7,7 @@ carry no chain of their own. Variables and nodes are made empty and filled later
 through tags and attributes are fine.
 """
 
+import gc
 import threading
 from typing import Any
 
@@ -21,6 +22,24 @@ class _Active(threading.local):
 _active = _Active()
 
 
+class _Pause:
+    """Python's collector, paused while this object lives.
+
+    A pickler and an unpickler hold what they have met until they end, with or without an error.
+    """
+
+    def __init__(self) -> None:
+        self.was_on = gc.isenabled()
+        gc.disable()
+
+    def __del__(self) -> None:
+        if self.was_on:
+            gc.enable()
+
+    def __reduce__(self) -> tuple[type["_Pause"], tuple[()]]:
+        return _Pause, ()
+
+
 class _End:
     """The last item of a chain; writing it forgets the chain's nodes."""
 
@@ -33,7 +52,7 @@ class _End:
 
 
 def chain(owner: Any) -> tuple[Any, ...]:
-    """The nodes to write before a result of `owner`, then the chain's end; or nothing."""
+    """A pause, the nodes to write before a result of `owner`, the chain's end; or nothing."""
     if id(owner) in _active.nodes:
         return ()
     order, stack, seen = [], [(owner, False)], set()
@@ -52,4 +71,4 @@ def chain(owner: Any) -> tuple[Any, ...]:
         stack.extend((n, False) for n in before if n is not None and n not in seen)
     nodes = frozenset(id(node) for node in order)
     _active.nodes |= nodes
-    return (*order, _End(nodes))
+    return (_Pause(), *order, _End(nodes))

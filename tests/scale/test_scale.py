@@ -4,6 +4,7 @@ Work is counted in function calls, not in seconds, so that a busy machine change
 """
 
 import copy
+import gc
 import io
 import pickle
 import sys
@@ -140,3 +141,22 @@ def test_work_grows_with_the_number_of_inputs(task):
             vectors, cost = wide(n)
             counts.append(calls(lambda v=vectors, c=cost: grad(c, v)))
     assert counts[1] / counts[0] < GROWTH
+
+
+def test_the_collector_is_on_again_after_pickling(deep):
+    """Paused while nodes are made, as it would walk them all again and again."""
+    _, h, _ = deep
+    data = pickle.dumps(h)
+    assert gc.isenabled()
+    twin = pickle.loads(data)
+    assert gc.isenabled()
+    copy.deepcopy(twin)
+    assert gc.isenabled()
+    with pytest.raises((pickle.UnpicklingError, EOFError)):
+        pickle.loads(data[: len(data) // 2])
+    assert gc.isenabled()
+    h.tag.unpicklable = lambda: None
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(h)
+    del h.tag.unpicklable
+    assert gc.isenabled()
