@@ -121,7 +121,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     if x.dtype.kind == "c":
         return 1 / (1 + np.exp(-x))
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+    return np.where(x >= 0, x.dtype.type(1), small) / (1 + small)
 
 
 sigmoid = ScalarOp(
