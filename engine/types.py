@@ -14,16 +14,6 @@ DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float16", "float32", "float64", "complex64", "complex128"),
 )
-PREFIXES = {
-    "b": "int8",
-    "w": "int16",
-    "i": "int32",
-    "l": "int64",
-    "f": "float32",
-    "d": "float64",
-    "c": "complex64",
-    "z": "complex128",
-}
 _SPECIAL_SHAPES: dict[tuple[int | None, ...], str] = {(1, None): "row", (None, 1): "col"}
 RANK_NAMES = ("scalar", "vector", "matrix", "tensor3", "tensor4", "tensor5")
 

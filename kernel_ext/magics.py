@@ -23,7 +23,6 @@ from arignote.kernel_ext.show import VIEWS, as_outputs, drawable, export, show
 from arignote.printing import debugprint
 
 HELP = argument("-h", "--help", action="store_true", help="Print this and do nothing else.")
-IDS = ("char", "int", "none")
 EXPRESSION = argument("expression", nargs="*", help="A Python expression.")
 
 

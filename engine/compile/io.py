@@ -100,12 +100,12 @@ def parse_inputs(inputs: Sequence[Any], allow_downcast: bool | None) -> list[In]
     for given in parsed:
         for key in (given.variable, given.name):
             if key is not None and key in seen:
-                _double(given, seen[key], by_name=key is given.name)
+                _double(given, seen[key])
             seen[key] = given
     return parsed
 
 
-def _double(given: In, other: In, by_name: bool) -> None:
+def _double(given: In, other: In) -> None:
     if given.variable is other.variable:
         raise GraphError(
             message(f"{given.variable} is given as an input twice.", got=[describe(given.variable)])

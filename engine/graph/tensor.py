@@ -22,7 +22,6 @@ from arignote.graph.variable import (
 )
 from arignote.ops.base import normalize_axes, normalize_axis
 from arignote.ops.create import Nonzero, Shape
-from arignote.ops.indexing import Write
 from arignote.ops.sort import ArgSort, Sort
 from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape
 from arignote.scalar import RECORDS, ScalarOp
@@ -233,14 +232,6 @@ class TensorVariable(Reductions, Variable):
                 hint="y = T.set_subtensor(x[index], value) gives the changed copy",
             )
         )
-
-    def set(self, index: Any, value: Any) -> Any:
-        """A copy in which `self[index]` is `value`."""
-        return indexing.write(self[index], value, Write.SET)
-
-    def inc(self, index: Any, value: Any) -> Any:
-        """A copy in which `value` is added to `self[index]`."""
-        return indexing.write(self[index], value, Write.ADD)
 
     # ---- dtype -------------------------------------------------------------------------------
 

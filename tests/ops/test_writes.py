@@ -76,8 +76,6 @@ SYMBOLIC = [
          lambda x, y, i, m: [T.inc_subtensor(x[i], y), T.set_subtensor(x[m], 0.5)],
          lambda x, y, i, m: [added(x, i, y), set_to(x, m, 0.5)],
          (reals(3, 4), reals(3, 4), np.array([0, 0, 2]), ROWS)),
-    Case("methods", lambda x: [x.set(0, 1.5), x.inc((slice(None), 0), 2.0)],
-         lambda x: [set_to(x, 0, 1.5), added(x, (slice(None), 0), 2.0)], (reals(3, 4),)),
     Case("of itself", lambda x: T.set_subtensor(x[0], x[1] * x[2]),
          lambda x: set_to(x, 0, x[1] * x[2]), (reals(3, 4),), 2),
     Case("one after the other", lambda x: T.inc_subtensor(T.set_subtensor(x[0], 1.0)[:, 0], 2.0),
