@@ -10,6 +10,7 @@ from arignote.autodiff import grad, verify_grad
 from arignote.compile import Function, In, Mode, Out, function
 from arignote.config import config
 from arignote.doctor import doctor
+from arignote.execute.cache import KERNELS as cache  # noqa: N811 (an object, as config)
 from arignote.extension import load_ipython_extension, unload_ipython_extension
 from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, shared
 from arignote.ops.base import Op
@@ -31,6 +32,7 @@ __all__ = [
     "TensorType",
     "Type",
     "Variable",
+    "cache",
     "clone",
     "config",
     "debugprint",

@@ -43,7 +43,15 @@ class Linker(Enum):
     """The executor of compiled functions."""
 
     AUTO = "auto"
+    C = "c"
     NUMPY = "numpy"
+
+
+class AsyncCompile(Enum):
+    """Whether calls run before compiling is done."""
+
+    AUTO = "auto"
+    OFF = "off"
 
 
 class OptimizerLevel(Enum):
@@ -53,6 +61,7 @@ class OptimizerLevel(Enum):
     O1 = "o1"
     O2 = "o2"
     O3 = "o3"
+    O4 = "o4"
 
 
 class Verbosity(Enum):
@@ -231,13 +240,19 @@ FLAGS: dict[str, Flag] = {
             " with NumPy",
             True,
         ),
-        EnumFlag("linker", Linker.AUTO, "executor: auto takes the fastest there is, numpy", True),
+        EnumFlag(
+            "linker",
+            Linker.AUTO,
+            "executor: auto takes the fastest there is; c needs a C compiler; numpy",
+            True,
+        ),
         EnumFlag(
             "optimizer",
             OptimizerLevel.O3,
             "o0 runs the graph as written; o1 merges equal nodes and computes constant parts once;"
             " o2 also drops useless nodes and simplifies by algebra; o3 also replaces expressions"
-            " that lose digits",
+            " that lose digits; o4 also takes it that divisors are not 0 and that logarithms are"
+            " of positive numbers",
             True,
         ),
         EnumFlag(
@@ -263,9 +278,21 @@ FLAGS: dict[str, Flag] = {
             "cc",
             "",
             "command of the C compiler, with arguments if it needs some; empty: the environment"
-            " variable CC, else the first of cc, gcc and clang on PATH (doctor() tries it;"
-            " functions run with NumPy yet)",
+            " variable CC, else the first of cc, gcc and clang on PATH",
             True,
+        ),
+        EnumFlag(
+            "async_compile",
+            AsyncCompile.AUTO,
+            "auto: where compiling is estimated to take over a second, calls run with NumPy until"
+            " the C code is ready; off: they wait for it",
+            False,
+        ),
+        NumberFlag(
+            "threads",
+            0,
+            "threads that one call uses; 0: as many as there are cores",
+            False,
         ),
         NumberFlag("cc_timeout", 300, "seconds after which a compiler is ended", False, lowest=1),
         PathFlag(

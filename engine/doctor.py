@@ -6,20 +6,18 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from arignote import lazy
+from arignote.config import Linker, config
+from arignote.errors import CompilerError, CompilerMissingError
+from arignote.execute.blas import blas
 from arignote.execute.cache import MIB, KernelCache, default_folder
-from arignote.execute.toolchain import (
-    CompilerError,
-    CompilerMissingError,
-    compile_c,
-    cores,
-    find_compiler,
-    load,
-)
+from arignote.execute.compiler import cores, find_compiler
+from arignote.execute.libraries import load
+from arignote.execute.toolchain import compile_c
 
 PROBE = "double arn_probe(double x, double y) { return x * y + 1; }\n"
 
@@ -57,13 +55,14 @@ def doctor() -> None:
 
 def report() -> list[Item]:
     """What `doctor` prints, as tuples (item, ok, text, fix)."""
+    compiler, kernel = _compiler(), _kernel()
     return [
         Item("Python", True, f"{platform.python_version()} with NumPy {np.__version__}"),
-        _compiler(),
-        _kernel(),
-        _blas_of_numpy(),
-        _executor(),
-        Item("cores", True, f"{cores()} of {os.cpu_count()} that this process may use"),
+        compiler,
+        kernel,
+        _blas(),
+        _threads(),
+        _executor(compiler, kernel),
         _cache(default_folder()),
         _gpu(),
         _dot(),
@@ -85,8 +84,7 @@ def _compiler() -> Item:
     try:
         compiler = find_compiler()
     except CompilerMissingError as error:
-        text = f"{_first_line(error)} Functions run on NumPy."
-        return Item("C compiler", False, text, _hint(error))
+        return Item("C compiler", False, _first_line(error), _hint(error))
     return Item("C compiler", True, f"{compiler.name}, {compiler.command[0]}")
 
 
@@ -107,14 +105,29 @@ def _kernel() -> Item:
     return Item("kernel", True, f"compiled, loaded and run in {1000 * seconds:.0f} ms")
 
 
-def _blas_of_numpy() -> Item:
-    built: Any = np.show_config(mode="dicts")
-    blas = built.get("Build Dependencies", {}).get("blas", {})
-    return Item("NumPy's BLAS", True, f"{blas.get('name', 'unknown')} {blas.get('version', '')}")
+def _blas() -> Item:
+    try:
+        return Item("BLAS", True, blas().describe())
+    except CompilerError as error:
+        return Item("BLAS", False, _first_line(error), _hint(error))
 
 
-def _executor() -> Item:
-    return Item("executor", True, "functions run with NumPy; the compiler is not used for them yet")
+def _threads() -> Item:
+    number = f"{config.threads} by config.threads" if config.threads else str(cores())
+    text = f"{number}; this process may use {cores()} of {os.cpu_count()} cores"
+    return Item("threads", True, text)
+
+
+def _executor(compiler: Item, kernel: Item) -> Item:
+    """What runs functions, in view of what was found out about the compiler."""
+    if config.member("linker") is Linker.NUMPY:
+        return Item("executor", True, "functions run with NumPy, by config.linker")
+    if not compiler.ok:
+        return Item("executor", False, "functions run with NumPy: no C compiler", compiler.fix)
+    if not kernel.ok:
+        text = "functions cannot run as C: see kernel"
+        return Item("executor", False, text, "config.linker = 'numpy' until that is mended")
+    return Item("executor", True, "functions run as C")
 
 
 def _is_installed(module: str) -> bool:

@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import arignote
 from arignote.compile import get_mode
-from arignote.compile.function import EXECUTORS
+from arignote.compile.link import executor_name
 from arignote.errors import ArignoteError
 from arignote.graph.source import set_filename_formatter
 from arignote.kernel_ext.arguments import help_without_body
@@ -90,8 +90,7 @@ def _cell_names(ip: InteractiveShell) -> Callable[[str], str | None]:
 
 def _greeting() -> str:
     config = arignote.config
-    # The module that loads programs is named after its executor; the flag may only say `auto`.
-    executor = EXECUTORS[get_mode().linker].__module__.rpartition(".")[2]
+    executor = executor_name(get_mode())
     dot = "found" if shutil.which("dot") else "not found, pictures use the layout built in"
     return (
         f"arignote {arignote.__version__}: device {config.device}, executor {executor}, mode"

@@ -1,17 +1,24 @@
-"""What all tests share: the flags at their defaults, and steady random examples."""
+"""What all tests share: flags at their defaults, a kernel cache, steady random examples."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-# Read when arignote is imported, here and in the interpreters that tests start.
-os.environ.pop("ARIGNOTE_FLAGS", None)
+# Read when arignote is imported, here and in the interpreters that tests start. Kernels that an
+# earlier run or another worker compiled are found in the folder: an entry's name is the hash of
+# its source, compiler and flags, so what is found is what would be compiled.
+os.environ["ARIGNOTE_FLAGS"] = (
+    f"cache_dir={Path(__file__).parents[1] / '.pytest_cache' / 'arignote-kernels'}"
+)
 
 from arignote.config import FLAGS, config
+
+KERNELS = config.cache_dir
 
 # No deadline: a busy machine is no failure. The same examples everywhere: CI finds what a
 # developer finds.
@@ -21,6 +28,10 @@ settings.load_profile("arignote")
 
 @pytest.fixture(autouse=True)
 def flags_at_defaults() -> Iterator[None]:
-    """Each test starts with default flags, whatever the user's rc file or the last test set."""
-    with config.change(**{name: flag.default for name, flag in FLAGS.items()}):
+    """Each test starts with default flags, whatever the user's rc file or the last test set.
+
+    Only the kernel cache lies elsewhere: the user's is left alone.
+    """
+    defaults = {name: flag.default for name, flag in FLAGS.items()}
+    with config.change(**{**defaults, "cache_dir": KERNELS}):
         yield

@@ -114,6 +114,12 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return _mp(lambda v: 1 / (1 + mpmath.exp(-v)), {"inf": 1.0, "-inf": 0.0})(x)
 
 
+def _log_of_one_minus_exp(v: mpmath.mpf) -> mpmath.mpf:
+    if v > 0:
+        return mpmath.nan
+    return mpmath.log(-mpmath.expm1(v)) if v > -1 else mpmath.log1p(-mpmath.exp(v))
+
+
 _INF = np.inf
 # Records whose name is not that of the NumPy function that says what they compute.
 _SPELLED: dict[str, Callable[..., Any]] = {
@@ -141,6 +147,7 @@ _SPELLED: dict[str, Callable[..., Any]] = {
     "round_half_away_from_zero": _half_away,
     "sigmoid": _sigmoid,
     "softplus": _mp(lambda v: mpmath.log1p(mpmath.exp(v)), {"inf": _INF, "-inf": 0.0}),
+    "log1mexp": _mp(_log_of_one_minus_exp, {"-inf": -0.0, "0.0": -_INF, "-0.0": -_INF}),
     "erf": _mp(mpmath.erf, {"-0.0": -0.0}),
     "erfc": _mp(mpmath.erfc, {"inf": 0.0, "-inf": 2.0}),
     "erfinv": _mp(mpmath.erfinv, {"-0.0": -0.0, "1.0": _INF, "-1.0": -_INF}),
@@ -153,6 +160,7 @@ _SPELLED: dict[str, Callable[..., Any]] = {
     ),
     "digamma": _mp(mpmath.digamma, {"0.0": -_INF, "-0.0": _INF, "inf": _INF, "-inf": np.nan}),
     "polygamma": _mp(lambda n, v: mpmath.psi(int(n), v), {}),
+    "wrap_index": np.vectorize(lambda i, n: range(int(n))[int(i)], otypes=["int64"]),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from arignote.compile.io import In, Out, first, parse_inputs, parse_outputs
+from arignote.compile.link import Linked, link
 from arignote.compile.mode import Mode, get_mode
 from arignote.compile.prepare import (
     Pairs,
@@ -18,13 +19,14 @@ from arignote.compile.prepare import (
     state_updates,
     states_of,
 )
-from arignote.config import Device, Linker, OnProblem, config
+from arignote.config import Device, OnProblem, config
 from arignote.errors import (
     InputError,
     join_names,
     message,
 )
-from arignote.execute import Executable, Executor, load
+from arignote.execute import Executable
+from arignote.execute.quick import MISS, quick_caller
 from arignote.graph import (
     FunctionGraph,
     SharedVariable,
@@ -35,10 +37,8 @@ from arignote.graph.collector import without_collector
 from arignote.graph.describe import describe
 from arignote.graph.replace import checked_pairs
 from arignote.graph.source import SourceLine, user_line
-from arignote.lower import Program, lower
-from arignote.rewrite import optimize
-
-EXECUTORS: dict[Linker, Executor] = {Linker.AUTO: load, Linker.NUMPY: load}
+from arignote.lower import Program
+from arignote.lower.schedule import LoopProgram
 
 
 @without_collector
@@ -163,13 +163,11 @@ class Function:
         self._load()
 
     def _load(self) -> None:
-        mode = self.mode
-        self.fgraph, self.rewrites, self._check = optimize(
-            self.graph, mode.optimizer, mode.excluded
-        )
         self._shared = self.graph.shared
-        self.program: Program = lower(self.fgraph, self._shared)
-        self._run = EXECUTORS[mode.linker](self.program)
+        self._linked: Linked = link(self.graph, self.mode, self._shared)
+        self.fgraph, self.rewrites = self._linked.graph, self._linked.rewrites
+        self.program: Program | LoopProgram = self._linked.program
+        self._check, self._run = self._linked.check, self._linked.run
         self._run_general: Executable | None = None
         self._targets = [target for target, _ in self.fgraph.updates]
         # Two functions with the same targets take their locks in one order, so neither waits
@@ -179,6 +177,10 @@ class Function:
         self._simple = all(cell is None for cell in self._states)
         borrowed = [out.borrow for out in self._outs] + [False] * len(self._targets)
         self._borrowed = tuple(borrowed)
+        self._quick: Callable[..., Any] | None = None
+        if self._simple and self._linked.native is not None:
+            arrange = None if self._arrange is first else self._arrange
+            self._quick = quick_caller(self._linked.native, self._targets, arrange)
 
     @property
     def updates(self) -> list[tuple[SharedVariable, Variable]]:
@@ -192,6 +194,10 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if not kwargs and self._simple and len(args) == len(self._filters):
+            if self._quick is not None:
+                result = self._try_quick(args)
+                if result is not MISS:
+                    return result
             given: Sequence[Any] = args
         else:
             given = self._bind(args, kwargs)
@@ -213,6 +219,19 @@ class Function:
             for lock in self._locks:
                 lock.release()
 
+    def _try_quick(self, args: Sequence[Any]) -> Any:
+        """What a call gives that only does what calls before it did; else MISS."""
+        assert self._quick is not None
+        if not self._locks:
+            return self._quick(*args)
+        for lock in self._locks:
+            lock.acquire()
+        try:
+            return self._quick(*args)
+        finally:
+            for lock in self._locks:
+                lock.release()
+
     def _compute(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for filtered inputs; updates are stored."""
         __tracebackhide__ = True
@@ -230,15 +249,13 @@ class Function:
     def _general(self) -> Executable:
         """What runs where sizes that meet are not equal: the graph without that assumption."""
         if self._run_general is None:
-            mode = self.mode
-            graph = optimize(self.graph, mode.optimizer, mode.excluded, False).graph
-            self._run_general = EXECUTORS[mode.linker](lower(graph, self._shared))
+            self._run_general = link(self.graph, self.mode, self._shared, equal_sizes=False).run
         return self._run_general
 
     def _own(self, results: list[Any], others: Sequence[Any]) -> list[Any]:
         """The results, copied where they are or may be somebody else's memory."""
         taken = {id(array) for array in others}
-        taken.update(id(array) for array in self.program.constants)
+        taken.update(id(x.data) for x in self.fgraph.constants)
         for n, array in enumerate(results):
             if self._borrowed[n]:
                 continue

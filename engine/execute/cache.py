@@ -24,7 +24,7 @@ from arignote.config import config
 if sys.platform != "win32":
     import fcntl
 
-MIB = 1 << 20
+KIB, MIB = 1 << 10, 1 << 20
 STALE_S = 3600
 KEPT_OF_LIMIT = 0.9
 FILE = r"([0-9a-f]{64})\.(so|c|txt)"
@@ -46,15 +46,19 @@ def key_of(*parts: str) -> str:
     return _sha256("".join(f"{len(part)}:{part}" for part in parts).encode())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Entry:
-    """A compiled kernel on disk: `size` in bytes, `used` as seconds since 1970."""
+    """Compiled kernels on disk: `size` in bytes, `used` as seconds since 1970."""
 
     key: str
     library: Path
     source: Path
     size: int
     used: float
+
+    def __repr__(self) -> str:
+        used = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.used))
+        return f"<Entry {self.library.name}: {self.size / KIB:.1f} KiB, used {used}>"
 
 
 @dataclass(frozen=True)
@@ -274,9 +278,12 @@ class KernelCache:
     def read_note(self, key: str) -> str | None:
         """A text that `write_note` left; None if it is not there or damaged."""
         for folder in dict.fromkeys((self._base(), self.folder)):
+            note = folder / f"{key}.txt"
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                text, _, seal = (folder / f"{key}.txt").read_text("utf-8").rpartition("\n")
+                text, _, seal = note.read_text("utf-8").rpartition("\n")
                 if seal == _sha256(text.encode()):
+                    with contextlib.suppress(OSError):
+                        os.utime(note)
                     return text
         return None
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from arignote.config import Verbosity, config
 from arignote.errors import ArignoteError, message
+from arignote.graph import Apply
 from arignote.graph.describe import describe_all
-from arignote.lower import Program, Step
+from arignote.lower import Program
 
 # What NumPy and SciPy functions raise on values that they cannot take.
 FAILURES = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError, NotImplementedError)
@@ -46,22 +47,22 @@ def load(program: Program) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]
                     position += 1
         except FAILURES as error:
             step = program.steps[position]
-            _fail(error, step, [slots[n] for n in step.inputs])
+            fail(error, step.node, [slots[n] for n in step.inputs])
         return [slots[n] for n in results]
 
     return run
 
 
-def _fail(error: Exception, step: Step, values: list[np.ndarray]) -> NoReturn:
+def fail(error: Exception, node: Apply, values: Sequence[np.ndarray]) -> NoReturn:
+    """Raises what a node's failure means to the user: op, variables, values' shapes, line."""
     __tracebackhide__ = True
-    node = step.node
     got = describe_all(node.inputs, values)
     if config.member("exception_verbosity") is Verbosity.HIGH:
         got = [f"{line}  {_statistics(value)}" for line, value in zip(got, values, strict=True)]
     role = "the gradient of " if node.gradient_of is not None else ""
     where = node.gradient_of.source if node.gradient_of is not None else node.source
     text = message(
-        f"{role}{_subject(step)} failed: {_first_line(error)}",
+        f"{role}{_subject(node)} failed: {_first_line(error)}",
         got=got,
         where=str(where),
         hint=None
@@ -71,9 +72,9 @@ def _fail(error: Exception, step: Step, values: list[np.ndarray]) -> NoReturn:
     raise _error_class(type(error))(text) from None
 
 
-def _subject(step: Step) -> str:
-    names = [out.name for out in step.node.outputs if out.name]
-    op = step.node.gradient_of.op if step.node.gradient_of is not None else step.node.op
+def _subject(node: Apply) -> str:
+    names = [out.name for out in node.outputs if out.name]
+    op = node.gradient_of.op if node.gradient_of is not None else node.op
     return f"{op}, which computes {names[0]}," if names else str(op)
 
 

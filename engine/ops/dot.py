@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,6 +61,77 @@ class Dot(Opaque):
     @property
     def name(self) -> str:
         return "dot"
+
+
+class _AddedProduct(Opaque):
+    """What Gemm and Gemv share: a scaled product added to what has its shape."""
+
+    ranks: ClassVar[tuple[int, int]]
+
+    def infer(
+        self, z: TensorType, alpha: TensorType, x: TensorType, y: TensorType
+    ) -> tuple[TensorType]:
+        given = (z, alpha, x, y)
+        require(
+            z.dtype in ("float32", "float64") and all(t.dtype == z.dtype for t in given),
+            DTypeError,
+            f"{self.name} takes float32 or float64, not {', '.join(t.dtype for t in given)}",
+        )
+        require(
+            (x.ndim, y.ndim) == self.ranks and alpha.ndim == 0,
+            ShapeError,
+            f"{self.name} takes operands of rank {self.ranks} and a scalar",
+        )
+        (product,) = Dot().infer(x, y)
+        require(
+            z.ndim == product.ndim,
+            ShapeError,
+            f"{self.name} adds what has rank {product.ndim}, not {z.ndim}",
+        )
+        dims = [equal_sizes(a, b) for a, b in zip(z.dims, product.dims, strict=True)]
+        return (TensorType(z.dtype, dims),)
+
+    def perform(
+        self, z: np.ndarray, alpha: np.ndarray, x: np.ndarray, y: np.ndarray
+    ) -> tuple[np.ndarray]:
+        product = np.dot(x, y)
+        require(
+            z.shape == product.shape,
+            ValueError,
+            f"{self.name}: shape {z.shape} does not fit the product's {product.shape}",
+        )
+        return (np.asarray(z + alpha * product),)
+
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        z, _, x, y = types
+        product = (*x.dims[:-1], *y.dims[1:])
+        return ((x.dims[-1], y.dims[0]), *zip(z.dims, product, strict=True))
+
+    def grad(
+        self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
+    ) -> Sequence[Any]:
+        (_, alpha, x, y), (g,) = inputs, gradients
+        product = Dot()(x, y)
+        dx, dy = Dot().grad((x, y), (product,), (g,))
+        return g, (g * product).sum(), alpha * dx, alpha * dy
+
+    def pp(self, args: Sequence[str]) -> str:
+        z, alpha, x, y = args
+        return f"({z} + {alpha} * dot({x}, {y}))"
+
+
+@dataclass(frozen=True, repr=False)
+class Gemm(_AddedProduct):
+    """z + alpha * dot(x, y) of matrices, as BLAS computes it in one go."""
+
+    ranks = (2, 2)
+
+
+@dataclass(frozen=True, repr=False)
+class Gemv(_AddedProduct):
+    """z + alpha * dot(A, x) of a matrix and a vector, as BLAS computes it in one go."""
+
+    ranks = (2, 1)
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,6 +1,6 @@
 """Indexing: reading parts of an array (a view, or a gather) and writing parts of a copy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -130,6 +130,18 @@ class IndexPattern:
         after = [size for sizes in plain[where:] for size in sizes]
         return (*before, *picked, *after, *rest)
 
+    def meeting_sizes(
+        self, x: TensorType, indices: Sequence[TensorType], written: Sequence[Size] = ()
+    ) -> Iterable[tuple[Size, ...]]:
+        """The sizes that broadcast together if there are integer arrays only."""
+        if not self.entries or any(not isinstance(entry, Gather) for entry in self.entries):
+            return
+        arrays = [array.dims for array in _padded(list(indices))]
+        selected = [*zip(*arrays, strict=True), *[(size,) for size in x.dims[len(indices) :]]]
+        lacking = len(selected) - len(written)
+        for sizes, size in zip(selected, [*[1] * lacking, *written], strict=True):
+            yield (*sizes, size)
+
     def pp(self, args: Sequence[str]) -> str:
         """The index as text, with text for what comes from inputs."""
         given = iter(args)
@@ -220,7 +232,11 @@ class _Read(Op):
         return (TensorType(x.dtype, self.pattern.infer(x, indices)),)
 
     def perform(self, x: np.ndarray, *indices: np.ndarray) -> tuple[np.ndarray]:
-        return (np.asarray(x[self.pattern.bind(indices)]),)
+        # The Ellipsis keeps a single element an array, and a view.
+        return (np.asarray(x[(*self.pattern.bind(indices), ...)]),)
+
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        return self.pattern.meeting_sizes(types[0], types[1:])
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
@@ -299,6 +315,9 @@ class WriteSubtensor(Opaque):
         else:
             np.add.at(result, index, y)
         return (result,)
+
+    def meeting_sizes(self, types: Sequence[TensorType]) -> Iterable[tuple[Size, ...]]:
+        return self.pattern.meeting_sizes(types[0], types[2:], types[1].dims)
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]

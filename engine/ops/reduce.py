@@ -30,15 +30,16 @@ class Reduce(Op):
     """All elements along some axes combined by an associative scalar op.
 
     The axes (counted from the front, sorted) leave the shape. `dtype` is that of the result and
-    of the accumulator.
+    of the accumulator. An extremum over an empty axis is an error, or with `or_unit` infinite.
     """
 
     scalar: ScalarOp
     axes: tuple[int, ...]
     dtype: str
+    or_unit: bool = False
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
-        if np.isinf(self.scalar.unit or 0):
+        if np.isinf(self.scalar.unit or 0) and not self.or_unit:
             for axis in self.axes:
                 require(
                     x.dims[axis] != 0,
@@ -49,8 +50,9 @@ class Reduce(Op):
         return (TensorType(self.dtype, dims),)
 
     def perform(self, x: np.ndarray) -> tuple[np.ndarray]:
-        result = self.scalar.function.reduce(x, axis=self.axes, dtype=self.dtype)  # type: ignore[attr-defined]
-        return (np.asarray(result),)
+        reduce = self.scalar.function.reduce  # type: ignore[attr-defined]
+        given = {"initial": self.scalar.unit} if self.or_unit else {}
+        return (np.asarray(reduce(x, axis=self.axes, dtype=self.dtype, **given)),)
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]

@@ -134,6 +134,8 @@ class Pass:
         self.log.append(firing)
         if firing.after in self.pending or len(self.log) > self.limit:
             raise self._no_rest()
+        if firing.after not in self.done:
+            self.uses.setdefault(firing.after, self.uses.get(variable, 1))
         for before in {variable, after}:
             self.pending[before] = firing.after
             stack.append(before)

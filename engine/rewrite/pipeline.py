@@ -13,20 +13,27 @@ from arignote.rewrite.rule import Firing, Tag
 from arignote.rewrite.rules import RULES
 from arignote.rewrite.sizes import EqualSizes, SizeCheck
 
+_EXPANSION = frozenset({Tag.EXPAND, Tag.BLAS})
 _TAGS = {
     OptimizerLevel.O1: frozenset[Tag](),
     OptimizerLevel.O2: frozenset({Tag.USELESS, Tag.CANONICALIZE}),
-    OptimizerLevel.O3: frozenset(Tag),
+    OptimizerLevel.O3: frozenset(Tag) - _EXPANSION - {Tag.ASSUME},
+    OptimizerLevel.O4: frozenset(Tag) - _EXPANSION,
 }
+# What expanding leaves for others to clean up; the other tags would put together again.
+_CLEANING = frozenset({Tag.USELESS, Tag.CANONICALIZE})
+
+# Gains of a call of a library over a call for each node, which fused loops do not have.
+_ONLY_NODE_BY_NODE = frozenset({"sum_of_squares"})
 
 
 @lru_cache(maxsize=64)
-def _rules(level: OptimizerLevel, excluded: frozenset[str]) -> RuleIndex:
-    """The rules of a level; what the index has found out serves all functions."""
+def _rules(tags: frozenset[Tag], excluded: frozenset[str]) -> RuleIndex:
+    """The rules of some tags; what the index has found out serves all functions."""
     return RuleIndex(
         rule
         for rule in RULES
-        if rule.tag in _TAGS[level] and excluded.isdisjoint((rule.name, rule.tag.value))
+        if rule.tag in tags and excluded.isdisjoint((rule.name, rule.tag.value))
     )
 
 
@@ -40,11 +47,14 @@ class Optimized(NamedTuple):
         The rules that fired, in order.
     check : SizeCheck or None
         What must hold of the values of a call; the graph is wrong for others. None: nothing.
+    sizes : EqualSizes
+        Which sizes are equal in all calls for which the check holds.
     """
 
     graph: FunctionGraph
     firings: list[Firing]
     check: SizeCheck | None
+    sizes: EqualSizes
 
 
 def optimize(
@@ -52,6 +62,7 @@ def optimize(
     level: OptimizerLevel,
     excluded: Collection[str] = (),
     assume_equal_sizes: bool = True,
+    expand: bool = False,
 ) -> Optimized:
     """The graph after the passes of a level.
 
@@ -63,12 +74,18 @@ def optimize(
         Names of rules, or of tags, that are left out.
     assume_equal_sizes : bool
         Whether unknown sizes that meet are taken to be equal.
+    expand : bool
+        Whether composite ops become loops that can be fused, and updates the calls of BLAS.
     """
     log: list[Firing] = []
     if level is OptimizerLevel.O0:
-        return Optimized(graph, log, None)
+        return Optimized(graph, log, None, EqualSizes(graph, False))
     # Folding first shows the rules the constants; what the rules make of them is folded last.
     graph = fold_constants(graph)
     sizes = EqualSizes(graph, assume_equal_sizes)
-    graph = rewrite(graph, _rules(level, frozenset(excluded)), log, sizes)
-    return Optimized(fold_constants(graph), log, sizes.check())
+    left_out = frozenset(excluded) | (_ONLY_NODE_BY_NODE if expand else frozenset())
+    graph = rewrite(graph, _rules(_TAGS[level], left_out), log, sizes)
+    if expand:
+        tags = _EXPANSION | (_TAGS[level] & _CLEANING)
+        graph = rewrite(graph, _rules(tags, left_out), log, sizes)
+    return Optimized(fold_constants(graph), log, sizes.check(), sizes)

@@ -32,6 +32,9 @@ class Tag(Enum):
     CANONICALIZE = "canonicalize"
     STABILIZE = "stabilize"
     SPECIALIZE = "specialize"
+    ASSUME = "assume"
+    EXPAND = "expand"
+    BLAS = "blas"
 
 
 class Rule:

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from arignote import scalar
 from arignote.graph import Variable
 from arignote.graph.traverse import toposort
-from arignote.ops.create import Shape
-from arignote.ops.indexing import Subtensor
-from arignote.ops.reduce import Count, Reduce
+from arignote.ops.create import ARange, Shape
+from arignote.ops.dot import Dot
+from arignote.ops.indexing import AdvancedSubtensor, Subtensor, WriteSubtensor
+from arignote.ops.nnet import LogSoftmax, LogSumExp, Softmax
+from arignote.ops.reduce import Count, Mean, Reduce
 from arignote.ops.view import BroadcastTo, DimShuffle
 from arignote.rewrite.index import head_of_op
 from arignote.rewrite.pattern import Call, Hole, Term
@@ -43,20 +45,32 @@ _STEPS: Mapping[Head, tuple[Step, ...]] = {
     scalar.mul: _CHEAP,
     scalar.square: _CHEAP,
     scalar.abs_: _CHEAP,
-    scalar.true_div: _but(cost=(2, 6)),
-    scalar.reciprocal: _but(cost=(2, 6)),
+    # A quotient of equals is a fill, to sizes that a leaf lends.
+    scalar.true_div: _but(sizes=(1, 80), cost=(2, 6)),
+    scalar.reciprocal: _but(sizes=(1, 80), cost=(2, 6)),
     scalar.neg: _but(cost=(1, 1), order=(2, 1)),
     # What replaces a power may use its operand several times.
-    scalar.power: ((16, 0), (16, 1), (16, 20), (16, 1)),
+    scalar.power: ((16, 80), (16, 1), (16, 20), (16, 1)),
     # Their definitions are several operations long, and so are some of the forms they take.
     scalar.sigmoid: _but(reads=(1, 3)),
     scalar.second: _but(cost=(1, 4)),
     BroadcastTo: _but(sizes=(1, 40), cost=(1, 4)),
-    Reduce: _but(sizes=(1, 2)),
+    Reduce: _but(sizes=(2, 2)),
+    Mean: _but(sizes=(10, 90)),
     Count: _but(sizes=(8, 0), cost=(1, 1)),
     Shape: _but(cost=(1, 1)),
     DimShuffle: _but(reads=(1, 0), cost=(1, 1)),
     Subtensor: _but(reads=(2, 0), cost=(2, 1)),
+}
+# While composite ops are expanded, they weigh more than all that they may become.
+_COMPOSITE: tuple[Step, ...] = ((64, 64),) * MEASURES
+_EXPANDING: Mapping[Head, tuple[Step, ...]] = {
+    **_STEPS,
+    **dict.fromkeys([Softmax, LogSoftmax, LogSumExp, Mean], _COMPOSITE),
+    Dot: _but(sizes=(4, 8)),
+    scalar.log: _but(sizes=(1, 80)),
+    WriteSubtensor: _but(sizes=(2, 64)),
+    ARange: _but(sizes=(1, 32)),
 }
 # The first operand of a fill lends its sizes only.
 _LENDS_SIZES = 64
@@ -65,9 +79,15 @@ Linear = tuple[int, ...]
 """A measure of a pattern: a factor for each hole, then what is added."""
 
 
-def _total(head: Head, measure: int, operands: Sequence[Linear]) -> Linear:
+def _total(
+    steps: Mapping[Head, tuple[Step, ...]], head: Head, measure: int, operands: Sequence[Linear]
+) -> Linear:
     """The measure of an op from those of its operands."""
-    factor, plus = _STEPS.get(head, _DEFAULT)[measure]
+    factor, plus = steps.get(head, _DEFAULT)[measure]
+    if head is AdvancedSubtensor:
+        # Each part of what is read brings the indices with it.
+        (read,), indices = operands[0], sum([index[0] for index in operands[1:]])
+        return (2 * read * indices,)
     if head is scalar.second and measure == _SIZES:
         operands = [tuple([_LENDS_SIZES * n for n in operands[0]]), *operands[1:]]
     sums = [factor * sum(column) for column in zip(*operands, strict=True)]
@@ -83,7 +103,7 @@ def weight_of_term(term: Term, holes: int) -> list[Linear]:
         return [(*(0,) * holes, 1)] * MEASURES
     children = [weight_of_term(child, holes) for child in term.children]
     return [
-        _total(term.record, measure, [child[measure] for child in children])
+        _total(_STEPS, term.record, measure, [child[measure] for child in children])
         for measure in range(MEASURES)
     ]
 
@@ -98,14 +118,15 @@ def lowers(before: Sequence[Linear], after: Sequence[Linear]) -> bool:
     return False
 
 
-def weight_of_variable(variable: Variable) -> list[Linear]:
-    """The weight of a variable of a graph; each leaf weighs 1."""
+def weight_of_variable(variable: Variable, expanding: bool = False) -> list[Linear]:
+    """The weight of a variable of a graph, where each leaf weighs 1; `expanding`: in that pass."""
+    steps = _EXPANDING if expanding else _STEPS
     known: dict[Variable, list[Linear]] = {}
     leaf: list[Linear] = [(1,)] * MEASURES
     for node in toposort([variable]):
         operands = [known.get(x, leaf) for x in node.inputs]
         total = [
-            _total(head_of_op(node.op), measure, [operand[measure] for operand in operands])
+            _total(steps, head_of_op(node.op), measure, [operand[measure] for operand in operands])
             for measure in range(MEASURES)
         ]
         if isinstance(node.op, Subtensor):

@@ -39,6 +39,7 @@ from arignote.scalar.elementary import (
     exp2,
     expm1,
     log,
+    log1mexp,
     log1p,
     log2,
     log10,
@@ -75,6 +76,7 @@ from arignote.scalar.logic import (
     right_shift,
     second,
     switch,
+    wrap_index,
     xor,
 )
 from arignote.scalar.record import RECORDS, ZERO, DTypeRule, ScalarOp, cast_to, lookup
@@ -134,6 +136,7 @@ __all__ = [
     "left_shift",
     "log",
     "log10",
+    "log1mexp",
     "log1p",
     "log2",
     "logical_and",
@@ -172,5 +175,6 @@ __all__ = [
     "tanh",
     "true_div",
     "trunc",
+    "wrap_index",
     "xor",
 ]

@@ -133,6 +133,19 @@ softplus = ScalarOp(
     "(fmax{f}({0}, 0) + log1p{f}(exp{f}(-fabs{f}({0}))))", lambda g, out, x: (g * sigmoid(x),),
     REAL_FLOAT, doc="log(1 + exp(x)), without overflow.",
 )  # fmt: skip
+
+
+def _log_of_one_minus_exp(x: np.ndarray) -> np.ndarray:
+    return np.where(x > -math.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+# Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))", 2012.
+log1mexp = ScalarOp(
+    "log1mexp", _log_of_one_minus_exp,
+    "({0} > -0.69314718{f} ? log{f}(-expm1{f}({0})) : log1p{f}(-exp{f}({0})))",
+    lambda g, out, x: (-g / expm1(-x),), REAL_FLOAT, ((-3.0, -0.1),),
+    "log(1 - exp(x)) for x < 0, with all digits.",
+)  # fmt: skip
 relu = ScalarOp(
     "relu", lambda x: np.maximum(x, x.dtype.type(0)), "({0} < 0 ? 0 : {0})",
     lambda g, out, x: (switch(x > 0, g, 0),), REAL_FLOAT, ((0.1, 3.0),),

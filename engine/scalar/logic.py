@@ -115,3 +115,21 @@ second = ScalarOp(
     "y in the broadcast shape of x and y (older name: fill).", nin=2, promoted=(1, 2),
     conjugates=False,
 )  # fmt: skip
+
+
+def _counted_from_front(i: np.ndarray, n: np.ndarray) -> np.ndarray:
+    outside = (i < -n) | (i >= n)
+    if outside.any():
+        first = tuple(np.argwhere(outside)[0])
+        i, n = (np.broadcast_to(array, outside.shape)[first] for array in (i, n))
+        raise IndexError(f"index {i} is out of range for an axis with size {n}")
+    return np.where(i < 0, i + n, i)
+
+
+# The C text calls a function of the run-time library, which says in `bad` what was out of range.
+wrap_index = ScalarOp(
+    "wrap_index", _counted_from_front, "arn_wrap({0}, {1}, &bad)", lambda g, out, i, n: _FLAT,
+    DTypeRule("iu", lambda _: "int64", lambda dtype: dtype), ((0.0, 2.9), (3.5, 6.0)),
+    "The index i counted from the front of an axis of size n; an error if it is out of range.",
+    nin=2, checks=True,
+)  # fmt: skip

@@ -106,6 +106,9 @@ class ScalarOp:
         functions); False where `grad` states the complex gradient itself.
     c_kinds : mapping of str to str
         Texts in place of `c` for operands of other kinds: NumPy's kind letters -> text.
+    checks : bool
+        Whether some operands are errors: the array function raises, and the text sets the C
+        variable `bad`, an int, to 1.
 
     Example
     -------
@@ -128,6 +131,7 @@ class ScalarOp:
     promoted: tuple[int, int | None] = (0, None)
     conjugates: bool = True
     c_kinds: Mapping[str, str] = field(default_factory=dict)
+    checks: bool = False
 
     def __post_init__(self) -> None:
         if self.name in RECORDS:

@@ -1,4 +1,4 @@
-"""Times each engine on each workload and prints a Markdown table.
+"""Times each engine on each workload and prints a Markdown page.
 
 Every engine lives in a process of its own. Rounds are interleaved (engine after engine, then the
 next round), so that a slow moment of the machine falls on all of them; a figure is the median of
@@ -8,61 +8,66 @@ the rounds' medians. An engine whose values differ from NumPy's gets no figure.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
-import platform
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
+from contextlib import ExitStack
 from pathlib import Path
 
-from workloads import MAKERS, Built, difference
+from process import HERE, Engine, empty_caches
+from report import report
+from results import OURS, Cell, Results, fault_class
+from special import SPECIALS, Pace, growth, milliseconds
+from workloads import ROWS
 
-ENGINES = ["arignote", "numpy", "numexpr", "jax", "torch", "pytensor"]
-REFERENCE = "numpy"
-BLOCK_S = 0.001  # calls shorter than this are timed several at a time
+ENGINES = ["arignote", "arignote-numpy", "numpy", "numexpr", "jax", "torch", "pytensor"]
+FULL = Pace(seconds=0.15, limit=120, expressions=200)
+QUICK = Pace(seconds=0.05, limit=120, expressions=6)
+SLOW = ["residual1000", "residual2000", "residual4000"]  # --quick has them only if named
 
 
 def main() -> int:
-    """Runs the benchmark; 1 when an engine disagrees with NumPy or fails."""
+    """Runs the benchmark; 1 when an engine disagrees with NumPy or Arignote fails."""
     options = parse_options()
-    if options.worker:
-        return serve(options.worker)
-    engines = [Engine(name) for name in options.engines]
-    try:
-        engines = [engine for engine in engines if engine.start()]
-        results = measure(engines, options.workloads, options.rounds, options.seconds)
-    finally:
-        for engine in engines:
-            engine.stop()
-    text = report(engines, options.workloads, results)
+    pace = QUICK if options.quick else FULL
+    rounds = options.rounds or (2 if options.quick else 7)
+    start = time.monotonic()
+
+    def progress(line: str) -> None:
+        print(f"[{time.monotonic() - start:4.0f} s] {line}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="arignote-bench-") as folder:
+        results = run(options, pace, rounds, Path(folder), progress)
+    text = report(results)
     print(text)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(text + "\n", "utf-8")
-    faults = [(key, cell.fault) for key, cell in results.items() if cell.fault]
-    for (workload, engine), fault in faults:
-        print(f"{engine} on {workload}: {fault}", file=sys.stderr)
-    return int(bool(faults))
+    faults = results.faults()
+    for (row, engine), fault in faults.items():
+        progress(f"{engine} on {row}: {fault}")
+    return int(any(e in OURS or f.startswith("Mismatch") for (_, e), f in faults.items()))
 
 
 def parse_options() -> argparse.Namespace:
     """The command line; --quick is a short run that shows little but that all works."""
+    known = [*ROWS, *SPECIALS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="write the table to this file as well")
-    parser.add_argument("--quick", action="store_true", help="few and short rounds")
+    parser.add_argument("--out", type=Path, help="write the page to this file as well")
+    parser.add_argument("--quick", action="store_true", help="few and short rounds, no deep nets")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default 7)")
-    parser.add_argument("--engines", type=names_of(ENGINES), default=ENGINES)
-    parser.add_argument("--workloads", type=names_of(list(MAKERS)), default=list(MAKERS))
-    parser.add_argument("--worker", choices=ENGINES, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--engines", type=names_of(ENGINES), default=ENGINES, help=f"some of {', '.join(ENGINES)}"
+    )
+    parser.add_argument(
+        "--workloads", type=names_of(known), help=f"rows, some of {', '.join(known)}"
+    )
     options = parser.parse_args()
-    options.rounds = options.rounds or (2 if options.quick else 7)
-    options.seconds = 0.05 if options.quick else 0.4
+    if options.workloads is None:
+        options.workloads = [n for n in known if not (options.quick and n in SLOW)]
     return options
 
 
@@ -79,201 +84,91 @@ def names_of(known: list[str]) -> Callable[[str], list[str]]:
     return names
 
 
-@dataclass
-class Cell:
-    """One engine on one workload; times in seconds."""
-
-    build: float = 0.0
-    medians: list[float] = field(default_factory=list)
-    fault: str = ""
-
-    @property
-    def median(self) -> float | None:
-        """The figure of the table."""
-        return statistics.median(self.medians) if self.medians else None
-
-
-class Engine:
-    """An engine's process: one line of JSON each way per command."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.version = ""
-        command = [sys.executable, __file__, "--worker", name]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def run(
+    options: argparse.Namespace,
+    pace: Pace,
+    rounds: int,
+    folder: Path,
+    progress: Callable[[str], None],
+) -> Results:
+    """Limits, rows of the table, special rows, limits again."""
+    before = limits(pace.seconds)
+    progress("limits of the machine")
+    with ExitStack() as running:
+        engines = []
+        for name in options.engines:
+            engine = Engine(name, empty_caches(folder / f"table-{name}"))
+            running.callback(engine.stop)
+            if engine.version:
+                engines.append(engine)
+            else:
+                progress(f"{name} is not installed: left out")
+        results = Results(
+            {engine.name: engine.version for engine in engines},
+            [name for name in options.workloads if name in ROWS],
+            [name for name in options.workloads if name in SPECIALS],
         )
-
-    def start(self) -> bool:
-        """Whether the engine is installed."""
-        answer = self.hear()
-        if "fault" in answer:
-            raise RuntimeError(f"{self.name} could not be started: {answer['fault']}")
-        self.version = answer["version"]
-        if not self.version:
-            print(f"{self.name} is not installed: left out", file=sys.stderr)
-            self.stop()
-        return bool(self.version)
-
-    def ask(self, **command: object) -> dict:
-        """Sends a command and waits for its answer."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        return self.hear()
-
-    def hear(self) -> dict:
-        """The next answer; a process that died leaves a fault."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {"fault": "its process died"}
-
-    def stop(self) -> None:
-        """Ends the process: its input ends."""
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            self.process.stdin.close()
-        self.process.wait()
+        for name in results.workloads:
+            cells = measure(engines, name, rounds, pace)
+            results.cells |= {(name, engine): cell for engine, cell in cells.items()}
+            progress(f"{name}: {summary(cells)}")
+    for name in results.specials:
+        for engine in results.versions:
+            place = folder / f"{name if SPECIALS[name].cold else 'table'}-{engine}"
+            figures = SPECIALS[name].measure(engine, place, pace)
+            results.figures[name, engine] = figures
+            if "unable" not in figures:
+                fault = figures.get("fault")
+                shown = fault_class(fault) if fault else SPECIALS[name].show(figures)
+                progress(f"{name}, {engine}: {shown}")
+    results.figures |= growth(results)
+    results.limits = better(before, limits(pace.seconds))
+    return results
 
 
-def measure(
-    engines: list[Engine], workloads: list[str], rounds: int, seconds: float
-) -> dict[tuple[str, str], Cell]:
-    """A cell for each engine and workload; engines that can't do one have none."""
-    cells: dict[tuple[str, str], Cell] = {}
-    for workload in workloads:
-        able: list[tuple[Engine, Cell]] = []
-        for engine in engines:
-            answer = engine.ask(build=workload)
-            if answer.get("unable"):
-                continue
-            cell = Cell(answer.get("seconds", 0.0), fault=answer.get("fault", ""))
-            cells[workload, engine.name] = cell
+def limits(seconds: float) -> dict[str, float]:
+    """The limits of the machine, measured by a process of their own."""
+    command = [sys.executable, str(HERE / "limits.py"), str(seconds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def better(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    """The higher of two speeds, the shorter of two times (those are below a second)."""
+    return {
+        name: max(value, other[name]) if value > 1 else min(value, other[name])
+        for name, value in one.items()
+    }
+
+
+def measure(engines: list[Engine], workload: str, rounds: int, pace: Pace) -> dict[str, Cell]:
+    """A cell for each engine; engines that can't do the workload have none."""
+    able: list[tuple[Engine, Cell]] = []
+    cells: dict[str, Cell] = {}
+    for engine in engines:
+        answer = engine.ask("build", pace.limit, name=workload)
+        if answer.get("unable"):
+            continue
+        cell = Cell(answer.get("seconds", 0.0), [], answer.get("bytes", 0), answer.get("fault", ""))
+        cells[engine.name] = cell
+        if not cell.fault:
+            able.append((engine, cell))
+    for _ in range(rounds):
+        for engine, cell in able:
             if not cell.fault:
-                able.append((engine, cell))
-        for _ in range(rounds):
-            for engine, cell in able:
-                answer = engine.ask(time=workload, seconds=seconds)
+                answer = engine.ask("median", pace.limit, seconds=pace.seconds)
                 cell.medians += [answer["median"]] if "median" in answer else []
                 cell.fault = answer.get("fault", "")
-        print(f"{workload} done", file=sys.stderr)
     return cells
 
 
-def serve(name: str) -> int:
-    """The worker: answers commands until its input ends. Only answers go to stdout."""
-    channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def say(**answer: object) -> None:
-        channel.write(json.dumps(answer) + "\n")
-        channel.flush()
-
-    try:
-        engine = importlib.import_module(f"engines.with_{name}")
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        say(version="")
-        return 0
-    say(version=engine.VERSION)
-    built: dict[str, Built] = {}
-    for line in sys.stdin:
-        command = json.loads(line)
-        try:
-            if "build" in command:
-                say(**build(engine, command["build"], built))
-            else:
-                say(median=time_step(built[command["time"]].step, command["seconds"]))
-        except Exception as error:  # noqa: BLE001 (what an engine raises is a result)
-            say(fault=f"{type(error).__name__}: {error}"[:2000])
-    return 0
-
-
-def build(engine: object, name: str, built: dict[str, Built]) -> dict:
-    """Builds a workload and runs it once; the first step is part of building it."""
-    work = MAKERS[name]()
-    builder = engine.BUILDERS.get(work.kind)
-    if builder is None:
-        return {"unable": True}
-    start = time.perf_counter()
-    made = builder(work)
-    result = made.step()
-    seconds = time.perf_counter() - start
-    reference = importlib.import_module(f"engines.with_{REFERENCE}").BUILDERS[work.kind](work)
-    want = reference.values(reference.step())
-    gap = difference(made.values(result), want)
-    if not gap <= work.tolerance:
-        return {"fault": f"differs from NumPy by {gap:.3g} (allowed {work.tolerance:g})"}
-    built[name] = made
-    return {"seconds": seconds}
-
-
-def time_step(step: Callable[[], object], seconds: float) -> float:
-    """The median time of a call over about so many seconds."""
-    clock = time.perf_counter
-    start = clock()
-    step()
-    count = max(1, int(BLOCK_S / max(clock() - start, 1e-7)))
-    samples: list[float] = []
-    end = clock() + seconds
-    while clock() < end or len(samples) < 3:
-        start = clock()
-        for _ in range(count):
-            step()
-        samples.append((clock() - start) / count)
-    return statistics.median(samples)
-
-
-def report(engines: list[Engine], workloads: list[str], cells: dict[tuple[str, str], Cell]) -> str:
-    """The Markdown page: machine, versions, table."""
-    versions = ", ".join(f"{engine.name} {engine.version}" for engine in engines)
-    machine = f"{cpu_model()}, {cores()} cores, {platform.system()}"
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Made by `make bench` on {date.today()}: {machine}, Python {platform.python_version()};",
-        f"{versions}.",
-        "",
-        "Median time of a call in ms, in brackets the time to build and call once in s; then the",
-        "ratio to the row's best. Each engine has a process of its own; rounds are interleaved;",
-        "values agree with NumPy's.",
-        "",
-        "| work | " + " | ".join(engine.name for engine in engines) + " |",
-        "|---" * (len(engines) + 1) + "|",
-    ]
-    for workload in workloads:
-        row = [cells.get((workload, engine.name), Cell()) for engine in engines]
-        best = min((cell.median for cell in row if cell.median), default=0.0)
-        lines.append(f"| {workload} | " + " | ".join(show(cell, best) for cell in row) + " |")
-    meanings = importlib.import_module("workloads").__doc__.split("\n\n", 1)[1].rstrip()
-    return "\n".join([*lines, "", "```", meanings, "```"])
-
-
-def show(cell: Cell, best: float) -> str:
-    """`1.234 (0.02 s) 1.5x`, or why there is no figure."""
-    if cell.fault:
-        return "failed"
-    if cell.median is None:
-        return "-"
-    text = f"{cell.median * 1e3:.4g} ({cell.build:.2g} s)"
-    return f"**{text}**" if cell.median == best else f"{text} {cell.median / best:.2g}x"
-
-
-def cpu_model() -> str:
-    """The processor's name as Linux says it, else what Python knows."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def summary(cells: dict[str, Cell]) -> str:
+    """The cells of a row in a line."""
+    texts = []
+    for name, cell in cells.items():
+        time = "-" if cell.median is None else milliseconds(cell.median)
+        texts.append(f"{name} {fault_class(cell.fault) if cell.fault else time}")
+    return ", ".join(texts)
 
 
 if __name__ == "__main__":

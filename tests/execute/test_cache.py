@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import arignote
 from arignote import config
 from arignote.execute import cache as module
 from arignote.execute.cache import KernelCache, Place, default_folder, key_of
@@ -71,6 +73,9 @@ def test_list_size_clear(cache: KernelCache):
     os.utime(cache.folder / f"{OTHER}.so", (1, 1))
     os.utime(cache.folder / f"{OTHER}.c", (1, 1))
     assert [entry.key for entry in cache.list()] == [OTHER, KEY]
+    size = len(CONTENT) + (cache.folder / f"{OTHER}.c").stat().st_size
+    told = rf"<Entry {OTHER}.so: {size / 1024:.1f} KiB, used (1970-01-01|1969-12-31) \d\d:\d\d:01>"
+    assert re.fullmatch(told, repr(cache.list()[0]))
     files = [*cache.folder.iterdir()]
     assert sum(entry.size for entry in cache.list()) == sum(f.stat().st_size for f in files)
     assert cache.size == sum(f.stat().st_size for f in files)
@@ -341,6 +346,17 @@ def test_an_entry_larger_than_the_cap_stays(tmp_path: Path):
     assert [entry.key for entry in cache.list()] == [KEY]
 
 
+def test_the_public_cache_is_that_of_config(tmp_path: Path):
+    with config.change(cache_dir=tmp_path / "kernels"):
+        assert arignote.cache.folder == tmp_path / "kernels"
+        assert repr(arignote.cache) == f"<KernelCache {tmp_path}/kernels: 0 kernels, 0.0 MiB>"
+        path = arignote.cache.put(KEY, writer())
+        assert [entry.library for entry in arignote.cache.list()] == [path]
+        assert arignote.cache.size == arignote.cache.list()[0].size > len(CONTENT)
+        assert arignote.cache.clear() == 1
+        assert (list(arignote.cache.list()), arignote.cache.size) == ([], 0)
+
+
 def test_the_cap_is_the_flag():
     with config.change(cache_size=3):
         assert KernelCache().limit == 3 << 20
@@ -427,6 +443,7 @@ def test_the_private_folder_goes_with_the_process(tmp_path: Path):
 def test_the_place(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    config.cache_dir = ""
     assert default_folder() == tmp_path / ".cache" / "arignote"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     assert default_folder() == tmp_path / ".cache" / "arignote"
@@ -442,7 +459,7 @@ def test_no_home_is_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch):
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    with pytest.warns(UserWarning, match="cannot be written"):
+    with config.change(cache_dir=""), pytest.warns(UserWarning, match="cannot be written"):
         assert KernelCache().put(KEY, writer()).read_bytes() == CONTENT
 
 
@@ -452,6 +469,9 @@ def test_notes(cache: KernelCache):
     assert cache.read_note(KEY) == "two\nlines é"
     assert list(cache.list()) == []
     file = cache.folder / f"{KEY}.txt"
+    os.utime(file, (1, 1))
+    cache.read_note(KEY)
+    assert file.stat().st_mtime > 1, "it was used, so it is not the first to go"
     for damaged in (file.read_bytes()[:-1], b"", b"\xff\xfe"):
         file.write_bytes(damaged)
         assert cache.read_note(KEY) is None

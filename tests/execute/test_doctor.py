@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arignote import config
+from arignote import config, errors
 from arignote.doctor import Item, doctor, report
-from arignote.execute import toolchain
+from arignote.execute import compiler, toolchain
 
 # `arignote.doctor` is the function; the module stands under its name in sys.modules.
 MODULE = importlib.import_module("arignote.doctor")
@@ -23,9 +23,9 @@ ITEMS = [
     "Python",
     "C compiler",
     "kernel",
-    "NumPy's BLAS",
+    "BLAS",
+    "threads",
     "executor",
-    "cores",
     "kernel cache",
     "GPU",
     "dot",
@@ -38,7 +38,7 @@ ITEMS = [
 def fresh(tmp_path: Path, monkeypatch) -> Iterator[None]:
     """As in a new process, with an empty cache; no CC in the environment."""
     monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setattr(toolchain, "_found", {})
+    monkeypatch.setattr(compiler, "_found", {})
     with config.change(cache_dir=tmp_path / "kernels"):
         yield
 
@@ -73,6 +73,7 @@ def test_a_kernel_is_compiled_each_time_and_kept_nowhere():
         assert found["C compiler"].text.endswith(str(COMPILER))
         assert found["kernel"].ok
         assert found["kernel"].text.endswith(" ms")
+        assert found["executor"] == Item("executor", True, "functions run as C")
         assert "0 kernels" in found["kernel cache"].text
 
 
@@ -80,6 +81,18 @@ def test_a_kernel_is_compiled_each_time_and_kept_nowhere():
 def test_the_cache_is_counted():
     toolchain.compile_many(["int a;", "int b;"])
     assert "2 kernels" in items()["kernel cache"].text
+
+
+def test_flags_are_told():
+    cores = compiler.cores()
+    assert (
+        items()["threads"].text
+        == f"{cores}; this process may use {cores} of {os.cpu_count()} cores"
+    )
+    with config.change(threads=3, linker="numpy"):
+        found = items()
+    assert found["threads"].text.startswith("3 by config.threads; ")
+    assert found["executor"] == Item("executor", True, "functions run with NumPy, by config.linker")
 
 
 def test_a_bare_machine(tmp_path: Path, monkeypatch):
@@ -92,11 +105,17 @@ def test_a_bare_machine(tmp_path: Path, monkeypatch):
     assert found["C compiler"] == Item(
         "C compiler",
         False,
-        "There is no C compiler on PATH. Functions run on NumPy.",
+        "There is no C compiler on PATH.",
         "apt-get install gcc libc6-dev",
     )
     assert found["kernel"] == Item(
         "kernel", False, "none without a compiler", "apt-get install gcc libc6-dev"
+    )
+    assert found["executor"] == Item(
+        "executor",
+        False,
+        "functions run with NumPy: no C compiler",
+        "apt-get install gcc libc6-dev",
     )
     assert found["dot"].fix == "apt-get install graphviz"
     assert found["GPU"].ok
@@ -112,6 +131,8 @@ def test_a_compiler_that_fails(tmp_path: Path):
     assert not found["kernel"].ok
     assert found["kernel"].text == "The C compiler failed with exit status 3."
     assert "config.cc" in found["kernel"].fix
+    assert not found["executor"].ok
+    assert "config.linker = 'numpy'" in found["executor"].fix
 
 
 def test_a_compiler_asked_for_by_name(monkeypatch):
@@ -148,6 +169,18 @@ def test_a_card_is_looked_for_and_never_touched(tmp_path: Path, monkeypatch):
     with config.change(cache_dir=tmp_path / "kernels"):
         assert items()["GPU"] == Item("GPU", True, f"{tool} and CuPy are there")
     assert not (tmp_path / "touched").exists()
+
+
+def test_blas_is_told_or_what_installs_it(monkeypatch):
+    found = items()["BLAS"]
+    assert found.ok == (importlib.util.find_spec("scipy_openblas32") is not None)
+    lacking = errors.CompilerMissingError(errors.message("No OpenBLAS.", hint="pip install it"))
+
+    def refuse() -> None:
+        raise lacking
+
+    monkeypatch.setattr(MODULE, "blas", refuse)
+    assert items()["BLAS"] == Item("BLAS", False, "No OpenBLAS.", "pip install it")
 
 
 def test_packages_that_are_missing(monkeypatch):

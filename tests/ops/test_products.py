@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from arignote import tensor as T
-from arignote.errors import ShapeError
+from arignote.errors import DTypeError, ShapeError
+from arignote.ops.dot import Gemm, Gemv
 from ops.cases import Case, check, reals, whole
 
 
@@ -88,7 +89,20 @@ SPECIAL = [
     Case("infinity times 0", T.dot, np.dot, (np.array([[np.inf, 1.0]]), np.zeros((2, 2))), 0),
 ]  # fmt: skip
 
-TABLES = [DOT, MATMUL, TENSORDOT, OTHERS, DTYPES, SPECIAL]
+ADDED = [
+    Case(f"{op} {x} {y} {dtype}", op, lambda z, a, x, y: z + a * np.dot(x, y),
+         (reals(*z, dtype=dtype), reals(seed=4, dtype=dtype), reals(*x, seed=2, dtype=dtype),
+          reals(*y, seed=3, dtype=dtype)), order if dtype == "float64" else 1)
+    for op, z, x, y, order in [
+        (Gemm(), (2, 4), (2, 3), (3, 4), 2), (Gemm(), (1, 1), (1, 1), (1, 1), 1),
+        (Gemm(), (2, 4), (2, 0), (0, 4), 1), (Gemm(), (0, 3), (0, 2), (2, 3), 1),
+        (Gemv(), (2,), (2, 3), (3,), 2), (Gemv(), (2,), (2, 0), (0,), 1),
+        (Gemv(), (0,), (0, 3), (3,), 1),
+    ]
+    for dtype in ("float32", "float64")
+]  # fmt: skip
+
+TABLES = [DOT, MATMUL, TENSORDOT, OTHERS, DTYPES, SPECIAL, ADDED]
 
 
 @pytest.mark.parametrize("case", [case for table in TABLES for case in table], ids=str)
@@ -102,6 +116,11 @@ MISMATCHES = [
     (T.matmul, (2, 2, 3), (2, 4, 2), "not aligned"),
     (T.matmul, (2, 2, 3), (3, 3, 2), "do not broadcast"),
     (T.matmul, (), (3,), "does not take scalars"),
+    (lambda x, y: Gemm()(x, T.constant(1.0), x, y), (2, 3), (3, 4), "sizes 3 and 4 differ"),
+    (lambda x, y: Gemm()(x, T.constant(1.0), x, y), (2, 3), (2, 3), "not aligned"),
+    (lambda x, y: Gemv()(y, T.constant(1.0), x, y), (2, 3), (3,), "sizes 3 and 2 differ"),
+    (lambda x, y: Gemv()(x, T.constant(1.0), x, y), (2, 3), (3,), "adds what has rank 1, not 2"),
+    (lambda x, y: Gemv()(y, y, x, y), (3, 3), (3,), "and a scalar"),
     (lambda x, y: T.tensordot(x, y, ([0, 1], [0])), (2, 3), (2, 3), "pairs of axes"),
 ]
 
@@ -120,3 +139,13 @@ def test_mismatches_raise_when_run(build: Any) -> None:
     x, y = T.dvector("first"), T.dvector("second")
     with pytest.raises(ValueError, match="first"):
         build(x, y).eval({x: np.ones(1), y: np.ones(3)})
+
+
+def test_added_products_do_not_broadcast_and_take_one_dtype() -> None:
+    x, z, one = T.dmatrix("x"), T.dmatrix("z"), T.constant(1.0)
+    with pytest.raises(ValueError, match="does not fit"):
+        Gemm()(z, one, x, x).eval({x: np.ones((2, 2)), z: np.ones((1, 2))})
+    with pytest.raises(DTypeError, match="takes float32 or float64, not float32, float64"):
+        Gemm()(T.fmatrix(), one, x, x)
+    with pytest.raises(DTypeError, match="not int64"):
+        Gemv()(T.lvector(), T.lscalar(), T.lmatrix(), T.lvector())

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arignote import config, grad
+from arignote import config, grad, scalar
 from arignote import tensor as T
 from arignote.errors import ShapeError
+from arignote.ops.reduce import Reduce
 from ops.cases import Case, check, reals, whole
+from oracles import assert_arrays
 
 AXES = [None, 0, -1, 1, (0, 2), (-1, 0), (0, 1, 2), ()]
 
@@ -182,6 +184,17 @@ def test_extrema_of_nothing_raise(build: Callable[..., Any]) -> None:
     y = T.dmatrix("nothing")
     with pytest.raises(ValueError, match="nothing"):
         build(y, axis=0).eval({y: np.zeros((0, 3))})
+
+
+@pytest.mark.parametrize("record", [scalar.maximum, scalar.minimum], ids=str)
+def test_extrema_of_nothing_may_be_the_unit(record: scalar.ScalarOp) -> None:
+    """Only that is different: the values are those of the reduction without it."""
+    op, plain = Reduce(record, (1,), "float64", True), Reduce(record, (1,), "float64")
+    for shape in [(3, 0), (None, None)]:
+        x = T.tensor("float64", shape, "x")
+        assert op(x).eval({x: np.zeros((3, 0))}).tolist() == [record.unit] * 3
+    values = np.array([[1.0, np.nan], [np.inf, -np.inf], [2.0, 3.0]])
+    assert_arrays(op(values), plain(values))
 
 
 @pytest.mark.parametrize("axis", [2, -3, (0, 2)])

@@ -6,6 +6,7 @@ promise to improve.
 """
 
 import itertools
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 
 from arignote import errors, function, grad
 from arignote import tensor as T
-from arignote.compile import get_mode
+from arignote.compile import Mode, get_mode
+from arignote.config import OptimizerLevel
 from arignote.rewrite import RULES, Contract, Rule, Tag
 from arignote.rewrite.driver import rewrite
 from arignote.rewrite.index import RuleIndex
@@ -34,6 +36,7 @@ TRUTH = {
     "exp": mpmath.exp, "expm1": lambda x: mpmath.exp(x) - 1, "log": mpmath.log,
     "log1p": lambda x: mpmath.log(1 + x), "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "log1mexp": lambda x: mpmath.log(1 - mpmath.exp(x)),
 }  # fmt: skip
 
 
@@ -102,6 +105,12 @@ def distance(value: float, truth: mpmath.mpf) -> mpmath.mpf:
     return mpmath.mpf("inf") if not np.isfinite(value) else abs(mpmath.mpf(float(value)) - truth)
 
 
+def only(rule: Rule) -> Mode:
+    """The mode in which no other rule fires."""
+    mode = get_mode("FAST_RUN").excluding(*{r.name for r in RULES if r is not rule})
+    return replace(mode, optimizer=OptimizerLevel.O4)
+
+
 def build(term: Term, holes: list) -> object:
     if isinstance(term, Hole):
         return holes[term.position]
@@ -123,7 +132,7 @@ def test_equation_fires_and_keeps_types(rule, dtype, shape):
         expression = build(rule.find, holes)
     except errors.DTypeError:
         return
-    alone = get_mode("FAST_RUN").excluding(*{r.name for r in RULES if r is not rule})
+    alone = only(rule)
     f = function(holes, expression, mode=alone)
     assert f.fgraph.outputs[0].type == expression.type
     if dtype in ("float32", "float64"):
@@ -149,7 +158,7 @@ INTEGERS = {
 @pytest.mark.parametrize("rule", EQUATIONS, ids=lambda rule: rule.name)
 def test_equation_on_integers_that_wrap(rule):
     """Also where operands of different widths meet, which wrap at different numbers."""
-    alone = get_mode("FAST_RUN").excluding(*{r.name for r in RULES if r is not rule})
+    alone = only(rule)
     for dtypes in itertools.product(INTEGERS, repeat=len(rule.holes)):
         holes = [
             T.tensor(dtype, (None,), name) for name, dtype in zip(rule.holes, dtypes, strict=True)
@@ -253,3 +262,25 @@ def test_rules_that_undo_each_other_are_an_error_that_names_them():
     )
     with pytest.raises(errors.GraphError, match="growing"):
         rewrite(graph, RuleIndex([growing]), [], sizes)
+
+
+def test_assumptions_about_values_are_made_at_o4_only():
+    x, y = T.dvectors("x", "y")
+    outputs = [x / x, (x * y) / x, T.exp(T.log(x))]
+    names = {"quotient_of_same", "product_over_factor", "exp_of_log"}
+    for level in OptimizerLevel:
+        f = function([x, y], outputs, mode=replace(get_mode("FAST_RUN"), optimizer=level))
+        fired = {firing.name for firing in f.rewrites}
+        assert fired & names == (names if level is OptimizerLevel.O4 else set())
+    for got, want in zip(f([0.0, -2.0], [3.0, 4.0]), [[1, 1], [3, 4], [0, -2]], strict=True):
+        assert got.tolist() == want
+
+
+def test_log_of_one_minus_exp_keeps_digits_at_both_ends():
+    x = T.dvector("x")
+    f = function([x], T.log(1 - T.exp(x)))
+    assert [str(node.op) for node in f.fgraph.order] == ["log1mexp"]
+    with mpmath.workdps(800):
+        for point in (-1e-20, -1e-3, -0.7, -40.0, -700.0):
+            truth = mpmath.log(-mpmath.expm1(mpmath.mpf(point)))
+            np.testing.assert_allclose(f([point]), float(truth), rtol=1e-15)

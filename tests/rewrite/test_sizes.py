@@ -9,6 +9,7 @@ from arignote import function, grad, shared
 from arignote import tensor as T
 from arignote.rewrite.sizes import EqualSizes
 from arignote.types import Dim
+from oracles import ARRAY_RTOL
 
 
 def ops(f) -> list[str]:
@@ -93,3 +94,42 @@ def test_sizes_that_are_equal_through_others():
     assert not sizes.same(x.type.dims, ())
     (group,) = [axes for axes, _ in sizes.check().groups]
     assert sorted(group) == [(0, 0), (1, 0), (2, 0)]
+
+
+def test_sizes_that_very_many_meet_in_are_still_equal():
+    """A sum of many arrays has a size of its own; its gradient needs no sum for all that."""
+    x = T.dmatrix("x")
+    weights = [shared(np.ones((2, 2)), f"w{n}") for n in range(30)]
+    h = x
+    for w in weights:
+        h = h + 0.01 * T.tanh(h @ w)
+    gradients = grad((h**2).sum(), weights)
+    f = function([x], gradients)
+    assert "SumTo" not in ops(f)
+    plain = function([x], gradients, mode="FAST_COMPILE")
+    value = np.eye(2) * 0.1
+    for a, b in zip(f(value), plain(value), strict=True):
+        np.testing.assert_allclose(a, b, rtol=ARRAY_RTOL["float64"])
+    rows = T.dmatrices(12)
+    total = sum(rows)
+    f = function(list(rows), grad((total**2).sum(), list(rows)))
+    plain = function(list(rows), f.outputs, mode="FAST_COMPILE")
+    assert "SumTo" not in ops(f)
+    values = [np.ones((1, 3)), *[np.full((2, 3), n) for n in range(11)]]
+    for a, b in zip(f(*values), plain(*values), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_numbers_counted_from_0_are_as_many_as_there_are_rows():
+    """Also without the assumption; with it, x[arange(n), y] reads each row of x."""
+    x, y = T.dmatrix("x"), T.lvector("y")
+    for stop, equal in ((x.shape[0], [True, True]), (y.shape[0], [True, False])):
+        numbers = T.arange(stop)
+        graph = function([x, y], x[numbers, y], mode="FAST_COMPILE").graph
+        for assume, same in zip((True, False), equal, strict=True):
+            sizes = EqualSizes(graph, assume)
+            assert sizes.same(numbers.type.dims, x.type.dims[:1]) == same
+            assert not sizes.same(numbers.type.dims, x.type.dims[1:])
+    for other in (T.arange(1, x.shape[0]), T.arange(0, x.shape[0], 2), T.arange(y[0])):
+        graph = function([x, y], [other, x[y, y]], mode="FAST_COMPILE").graph
+        assert not EqualSizes(graph).same(other.type.dims, x.type.dims[:1])

@@ -82,6 +82,9 @@ def special_operands(record: ScalarOp, dtype: str) -> list[np.ndarray]:
 def _within_reach(record: ScalarOp, arrays: list[np.ndarray]) -> np.ndarray:
     last, name = arrays[-1], record.name
     keep = np.ones(last.shape, bool)
+    if name == "wrap_index":
+        i, n = (array.astype(object) for array in arrays)
+        return np.array((-n <= i) & (i < n) & (n < 2**63), bool)
     if last.dtype.kind != "f":
         return (last >= 0) & (last < 7) if name == "power" and last.dtype.kind in "iu" else keep
     tiny, last = np.finfo(last.dtype).tiny, last.astype("float64")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arignote.scalar import ScalarOp
+from arignote.scalar import ScalarOp, wrap_index
 from arignote.scalar.record import C_TYPES
 from arignote.types import kind
 from oracles import assert_elements
@@ -23,7 +23,15 @@ from scalar.samples import ALL, CASTS, SIGN_IS_OPEN, draw, label, special_operan
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 WARNINGS = ["-Wall", "-Werror", "-Wfloat-conversion"]
 FLAGS = ["-std=c99", "-O1", *WARNINGS, "-fno-math-errno", "-ffp-contract=off", "-fwrapv"]
-HEADER = "#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n"
+HEADER = """#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+static inline int64_t arn_wrap(int64_t i, int64_t n, int *bad) {
+  if (i < -n || i >= n) { *bad = 1; return 0; }
+  return i < 0 ? i + n : i;
+}
+"""
 DTYPES = ["bool", "int8", "int64", "uint8", "uint64", "float32", "float64"]
 
 
@@ -55,9 +63,10 @@ def loop(record: ScalarOp, dtype: str) -> str:
     reads = "".join(
         f"const {types[0]} {name} = p{n}[i]; (void){name}; " for n, name in enumerate(names)
     )
+    before, after = ("int bad = 0; ", "if (bad) out[0] = -1; ") if record.checks else ("", "")
     return (
         f"void {record.name}_{dtype}(size_t size{parameters}, {types[1]} *out) {{\n"
-        f"  for (size_t i = 0; i < size; i++) {{ {reads}out[i] = {text}; }}\n}}\n"
+        f"  {before}for (size_t i = 0; i < size; i++) {{ {reads}out[i] = {text}; }} {after}\n}}\n"
     )
 
 
@@ -85,6 +94,19 @@ def test_text_computes_what_numpy_does(library: ctypes.CDLL, record: ScalarOp, d
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*arrays, out)]
         function(ctypes.c_size_t(out.size), *pointers)
         assert_elements(out, expected, record, zero_signs=record.name not in SIGN_IS_OPEN)
+
+
+def test_text_tells_of_operands_that_are_errors(library: ctypes.CDLL) -> None:
+    """Oracle: the NumPy function raises."""
+    for i, n in ((3, 3), (-4, 3), (0, 0)):
+        arrays = [np.array([0, value]) for value in (i, n)]
+        arrays[1][0] = 5
+        with pytest.raises(IndexError, match=f"index {i} is out of range .* size {n}"):
+            wrap_index(*arrays)
+        out = np.zeros(2, "int64")
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (*arrays, out)]
+        library["wrap_index_int64"](ctypes.c_size_t(2), *pointers)
+        assert out[0] == -1
 
 
 def test_which_records_have_no_text() -> None:

@@ -13,17 +13,18 @@ from arignote.errors import DTypeError
 from arignote.scalar import ScalarOp
 from arignote.types import DTYPES, is_float, kind, promote
 from oracles import reference
-from scalar.samples import ALL, CASTS, NAMED, label
+from scalar.samples import ALL, CASTS, NAMED, draw, label
 
 # The dtype rule of another function stands for functions that NumPy does not have.
 RULE_OF = {
     **dict.fromkeys(["erf", "erfc", "erfinv", "gamma", "gammaln", "digamma"], np.rad2deg),
-    **dict.fromkeys(["softplus", "relu"], np.rad2deg),
+    **dict.fromkeys(["softplus", "relu", "log1mexp"], np.rad2deg),
     **dict.fromkeys(["round_half_to_even", "round_half_away_from_zero"], np.rad2deg),
     "polygamma": np.arctan2,
     "sigmoid": np.exp,
     "angle": lambda x: np.angle(x) if x.dtype.kind == "c" else np.rad2deg(x),
     "complex": lambda x, y: np.arctan2(x, y) + np.ones(1, "complex64"),
+    "wrap_index": lambda i, n: np.negative(np.bitwise_or(i, n)).astype("int64"),
 }
 # NumPy orders complex numbers by their real parts; here they have no order.
 NEEDS_ORDER = {"maximum", "minimum", "clip"}
@@ -52,7 +53,12 @@ def own_dtype(record: ScalarOp, dtypes: tuple[str, ...]) -> str | None:
         declared = record.rule.gives(record.common_dtype(dtypes))
     except DTypeError:
         return None
-    assert record(*[np.ones(1, dtype) for dtype in dtypes]).dtype == declared
+    if record.checks:
+        drawn = zip(draw(record, count=1), dtypes, strict=True)
+        values = [array.astype(dtype) for array, dtype in drawn]
+    else:
+        values = [np.ones(1, dtype) for dtype in dtypes]
+    assert record(*values).dtype == declared
     return declared
 
 

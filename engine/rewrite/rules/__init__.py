@@ -2,6 +2,9 @@
 
 from arignote.rewrite.rules import (
     algebra,
+    assume,
+    blas,
+    expand,
     fills,
     indexing,
     shapes,
@@ -20,6 +23,9 @@ RULES = (
     *algebra.RULES,
     *structure.RULES,
     *specialize.RULES,
+    *assume.RULES,
+    *expand.RULES,
+    *blas.RULES,
 )
 
 __all__ = ["RULES"]

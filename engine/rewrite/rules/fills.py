@@ -6,7 +6,7 @@ from typing import Any
 from arignote import scalar
 from arignote.graph import Variable
 from arignote.ops.elemwise import Elemwise
-from arignote.ops.reduce import Count, Reduce
+from arignote.ops.reduce import Count, Mean, Reduce
 from arignote.ops.view import BroadcastTo, DimShuffle, Sizes
 from arignote.rewrite.rule import Contract, Head, NodeRule, Tag
 from arignote.rewrite.rules.shapes import filled
@@ -95,6 +95,21 @@ def _sum_of_fill(make: Any, node: Any) -> Any:
     return filled(make, x, total, out_type)
 
 
+def mean_as_sum(make: Any, node: Any) -> Any:
+    """The mean as the sum divided by the count, in the dtype in which it is summed."""
+    (x,), op = node.inputs, node.op
+    wide = "float32" if op.dtype == "float16" else op.dtype
+    total = make(Reduce(scalar.add, op.axes, wide), x)
+    mean = make.scalar(scalar.true_div, total, make(Count(op.axes, wide), x))
+    return mean if wide == op.dtype else make.scalar(cast_to(op.dtype), mean)
+
+
+def _mean_of_fill(make: Any, node: Any) -> Any:
+    """A fill of nothing has no mean: v * count / count keeps the NaN."""
+    value = repeated(node.inputs[0])
+    return mean_as_sum(make, node) if value is not None else None
+
+
 def _sum_of_broadcast(make: Any, node: Any, value: Any, fill: Any) -> Any:
     axes, dtype, out_type = node.op.axes, node.op.dtype, node.outputs[0].type
     given = iter(fill.inputs[1:])
@@ -134,4 +149,8 @@ RULES = (
         "sum(fill(v)) = v * count",
         Contract.ASSUMES_FINITE,
     ),
-)
+    _rule(
+        "mean_of_fill", Mean, _mean_of_fill, "mean(fill(v)) = sum(fill(v)) / count",
+        Contract.ROUNDING,
+    ),
+)  # fmt: skip

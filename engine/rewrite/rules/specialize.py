@@ -5,9 +5,13 @@ from typing import Any
 import numpy as np
 
 from arignote.graph import Constant
+from arignote.ops.dot import Dot
 from arignote.ops.nnet import LogSoftmax, Softmax
+from arignote.ops.reduce import Reduce
 from arignote.rewrite.rule import Contract, NodeRule, Rule, Tag
+from arignote.rewrite.rules.structure import operands_of
 from arignote.scalar import (
+    add,
     exp,
     maximum,
     minimum,
@@ -49,6 +53,16 @@ def _exp_of_log_softmax(make: Any, node: Any) -> Any:
     return make(Softmax(inner.op.axis), inner.inputs[0])
 
 
+def _sum_of_squares(make: Any, node: Any) -> Any:
+    """One call of BLAS, which stores no squares, where nothing else needs these."""
+    squares, op = node.inputs[0], node.op
+    (x,) = operands_of(squares, square) or (None,)
+    if x is None or op.scalar is not add or x.type.ndim != 1 or make.uses[squares] > 1:
+        return None
+    fits = op.dtype == x.type.dtype and op.dtype in ("float32", "float64")
+    return make(Dot(), x, x) if fits else None
+
+
 RULES = (
     _rule("times_itself", lambda x: x * x, square, Contract.EXACT),
     _rule("power_three", lambda x: x**3, lambda x: x * square(x)),
@@ -75,6 +89,15 @@ RULES = (
         Contract.EXACT,
         "x / 2**n = x * 2**-n",
         (Constant,),
+    ),
+    NodeRule(
+        "sum_of_squares",
+        (Reduce,),
+        _sum_of_squares,
+        Tag.SPECIALIZE,
+        Contract.ROUNDING,
+        "sum(x**2) = dot(x, x), x a vector",
+        (square,),
     ),
     NodeRule(
         "exp_of_log_softmax",

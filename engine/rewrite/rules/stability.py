@@ -11,7 +11,7 @@ from arignote.ops.reduce import Reduce
 from arignote.rewrite.rule import Contract, Head, NodeRule, Rule, Tag
 from arignote.rewrite.rules.fills import repeated
 from arignote.rewrite.rules.structure import operands_of
-from arignote.scalar import exp, expm1, log, log1p, neg, sigmoid, softplus
+from arignote.scalar import exp, expm1, log, log1mexp, log1p, neg, sigmoid, softplus
 from arignote.types import kind
 
 
@@ -106,6 +106,8 @@ RULES = (
     _rule("log_of_one_plus", lambda x: log(1 + x), lambda x: log1p(x)),
     _rule("log_of_one_minus", lambda x: log(1 - x), lambda x: log1p(-x)),
     _rule("exp_minus_one", lambda x: exp(x) - 1, lambda x: expm1(x)),
+    _rule("log1p_of_minus_exp", lambda x: log1p(-exp(x)), log1mexp),
+    _rule("log_of_minus_expm1", lambda x: log(-expm1(x)), log1mexp),
     _rule("log1p_of_exp", lambda x: log1p(exp(x)), softplus),
     _rule("expm1_of_log1p", lambda x: expm1(log1p(x)), lambda x: x),
     _rule("log1p_of_expm1", lambda x: log1p(expm1(x)), lambda x: x),

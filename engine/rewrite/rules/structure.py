@@ -1,5 +1,6 @@
 """Negations, constant factors, dimshuffles and reductions that merge with their like."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,11 +99,11 @@ def _reduce_of_reduce(make: Any, node: Any) -> Any:
     if inner is None or not isinstance(inner.op, Reduce) or make.uses[node.inputs[0]] > 1:
         return None
     x = inner.inputs[0]
-    if inner.op.scalar is not op.scalar or inner.op.dtype != op.dtype:
+    if replace(inner.op, axes=op.axes) != op:
         return None
     kept = [axis for axis in range(x.type.ndim) if axis not in inner.op.axes]
     axes = sorted([*inner.op.axes, *[kept[axis] for axis in op.axes]])
-    return make(Reduce(op.scalar, tuple(axes), op.dtype), x)
+    return make(replace(op, axes=tuple(axes)), x)
 
 
 def _reduce_of_shuffle(make: Any, node: Any) -> Any:
@@ -116,7 +117,7 @@ def _reduce_of_shuffle(make: Any, node: Any) -> Any:
         return None
     if not axes and x.type.dtype != op.dtype:
         return None
-    reduced = make(Reduce(op.scalar, tuple(axes), op.dtype), x) if axes else x
+    reduced = make(replace(op, axes=tuple(axes)), x) if axes else x
     left = [axis for axis in range(x.type.ndim) if axis not in axes]
     kept = [source for axis, source in enumerate(order) if axis not in op.axes]
     return make(DimShuffle(tuple([None if a is None else left.index(a) for a in kept])), reduced)

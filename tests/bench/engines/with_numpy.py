@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 
 import numpy as np
 
@@ -33,6 +34,40 @@ def elem(work: Workload) -> Built:
         return (out,)
 
     return Built(step, _arrays)
+
+
+def logsin(work: Workload) -> Built:
+    x, y = work.inputs
+
+    def step() -> tuple[np.ndarray]:
+        out = x * x
+        out += 1
+        np.log(out, out=out)
+        other = np.sin(y)
+        out *= other
+        np.abs(x, out=other)
+        other **= 1.5
+        out += other
+        return (out,)
+
+    return Built(step, _arrays)
+
+
+def predicate(work: Workload) -> Built:
+    a, b = work.inputs
+
+    def step() -> tuple[np.ndarray]:
+        left, right = a * b, 4.1 * a
+        left -= right
+        np.multiply(2.5, b, out=right)
+        return (left > right,)
+
+    return Built(step, _arrays)
+
+
+def total(work: Workload) -> Built:
+    (cube,) = work.inputs
+    return Built(lambda: (cube.sum(axis=work.axis),), _arrays)
 
 
 def _softmax_loss(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,10 +127,90 @@ def mlp(work: Workload) -> Built:
     return Built(step, lambda loss: _arrays((loss, *state)))
 
 
+def chain(work: Workload) -> Built:
+    (x,) = work.inputs
+
+    def step() -> tuple[np.ndarray]:
+        h, slopes = x, []
+        for i in range(work.size):
+            t = h * 1.01
+            t += i
+            np.tanh(t, out=t)
+            h = h + t
+            np.multiply(t, t, out=t)
+            t *= -1.01
+            t += 2.01
+            slopes.append(t)
+        gradient = np.ones_like(x)
+        for slope in reversed(slopes):
+            gradient *= slope
+        return (gradient,)
+
+    return Built(step, _arrays)
+
+
+def residual(work: Workload) -> Built:
+    (x,) = work.inputs
+    layers = list(zip(work.state[::2], work.state[1::2], strict=True))
+
+    def step() -> list[np.ndarray]:
+        h, kept = x, []
+        for w, b in layers:
+            t = h @ w
+            t += b
+            np.tanh(t, out=t)
+            kept.append((h, t))
+            h = h + t
+        loss = np.sum(h * h) / np.float32(h.size)
+        back = h * np.float32(2 / h.size)
+        gradients = []
+        for (w, _), (h, t) in zip(reversed(layers), reversed(kept), strict=True):
+            t *= t
+            d = back - back * t
+            gradients += [d.sum(0), h.T @ d]
+            back += d @ w.T
+        return [loss, *reversed(gradients)]
+
+    return Built(step, _arrays)
+
+
+def forward(work: Workload) -> Built:
+    w1, b1, w2, b2, w3, b3 = work.state
+    batches = cycle(work.inputs)
+
+    def step() -> tuple[np.ndarray]:
+        hidden = np.tanh(np.tanh(next(batches) @ w1 + b1) @ w2 + b2)
+        return (hidden @ w3 + b3,)
+
+    return Built(step, _arrays)
+
+
+def tanh5(work: Workload) -> Built:
+    x, y = work.inputs
+
+    def step() -> tuple[np.ndarray]:
+        out = x + y
+        np.tanh(out, out=out)
+        for _ in range(4):
+            out += y
+            np.tanh(out, out=out)
+        return (out,)
+
+    return Built(step, _arrays)
+
+
 BUILDERS: dict[str, Callable[[Workload], Built]] = {
     "call": call,
     "elem": elem,
+    "logsin": logsin,
+    "addone": call,
+    "predicate": predicate,
+    "total": total,
     "softmaxloss": softmaxloss,
     "logreg": logreg,
     "mlp": mlp,
+    "chain": chain,
+    "residual": residual,
+    "forward": forward,
+    "tanh5": tanh5,
 }

@@ -1,0 +1,278 @@
+"""The C executor: native parts run by the runtime, one call each; NumPy computes the rest."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from arignote.codegen import kernel_text, prelude
+from arignote.codegen.prelude import VECTOR_FUNCTIONS
+from arignote.errors import ArignoteError
+from arignote.execute.cache import key_of
+from arignote.execute.compiler import cores, find_compiler
+from arignote.execute.frame import (
+    Frame,
+    FrameBuilder,
+    LoopsCost,
+    Unfit,
+    kernel_cost,
+    merging_kernel,
+)
+from arignote.execute.kernels import addresses
+from arignote.execute.libmvec import vector_functions
+from arignote.execute.libraries import ffi
+from arignote.execute.numpy import FAILURES, fail
+from arignote.execute.protocol import Executable
+from arignote.execute.runtime import runtime
+from arignote.graph import Apply, Constant, Variable
+from arignote.lower.kernel import Accumulate, Kernel
+from arignote.lower.schedule import LoopProgram, NodeStep, Part
+from arignote.lower.sizes import CallSizes, dummy
+
+# Tuples of sizes whose tables a function keeps.
+MAX_FRAMES = 256
+
+
+class KernelTable:
+    """The compiled kernels of this process, by structure."""
+
+    def __init__(self) -> None:
+        self._known: dict[Kernel, tuple[int, LoopsCost]] = {}
+        self._headers: dict[Any, str] = {}
+
+    @property
+    def header(self) -> str:
+        """The C text before kernels, for the compiler that is configured."""
+        compiler = find_compiler()
+        known = self._headers.get(compiler)
+        if known is None:
+            known = prelude(vector_functions(VECTOR_FUNCTIONS, compiler))
+            self._headers[compiler] = known
+        return known
+
+    def compile(
+        self,
+        kernels: Iterable[Kernel],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Compiles and loads what is not known yet."""
+        new = [kernel for kernel in dict.fromkeys(kernels) if kernel not in self._known]
+        if not new:
+            return
+        texts = {kernel: kernel_text(kernel) for kernel in new}
+        names = {kernel: f"arn_{key_of(text.body)[:24]}" for kernel, text in texts.items()}
+        sources = {names[kernel]: texts[kernel].named(names[kernel]) for kernel in new}
+        found = addresses(sources, self.header, progress)
+        for kernel in new:
+            cost = kernel_cost(kernel, texts[kernel].kept_rows)
+            self._known[kernel] = (found[names[kernel]], cost)
+
+    def __call__(self, kernel: Kernel) -> tuple[int, LoopsCost]:
+        """The address of a kernel, compiled if need be, and its cost."""
+        known = self._known.get(kernel)
+        if known is None:
+            self.compile([kernel])
+            known = self._known[kernel]
+        return known
+
+
+KERNEL_TABLE = KernelTable()
+
+
+def kernels_of(program: LoopProgram) -> list[Kernel]:
+    """The kernels that a program needs, those that combine jobs' results included."""
+    found: dict[Kernel, None] = {}
+    for loops in program.kernels:
+        found[loops.kernel] = None
+        for write in loops.kernel.writes:
+            if isinstance(write, Accumulate):
+                dtype = loops.kernel.operands[write.operand].dtype
+                found[merging_kernel(write.record, dtype)] = None
+    return list(found)
+
+
+class Native:
+    """A loaded program: a function of the values of its inputs, then of shared variables.
+
+    Parameters
+    ----------
+    program : LoopProgram
+    replay : Executable
+        What computes the same with NumPy: for sizes that the native code does not fit, and where
+        it fails, to say what is wrong.
+    threads : int
+        How many share the work of a call; 0 is one for each core.
+    """
+
+    def __init__(self, program: LoopProgram, replay: Executable, threads: int = 0) -> None:
+        self.program, self._replay = program, replay
+        self.threads = threads or cores()
+        machine = runtime()
+        machine.use(threads)
+        self._run_table = machine.run
+        KERNEL_TABLE.compile(kernels_of(program))
+        self.leaves = (*program.graph.inputs, *program.shared)
+        self._prepares = _prepares(program)
+        self._performs = {
+            step.node: step.node.op.bind([x.type for x in step.inputs])
+            for step in program.steps
+            if isinstance(step, NodeStep)
+        }
+        self.frames: dict[Any, list[Frame]] = {}
+        self._hosts: dict[Any, dict[Variable, np.ndarray]] = {}
+
+    def __call__(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The results for the values of inputs, then of shared variables."""
+        __tracebackhide__ = True
+        try:
+            return self._run(values)
+        except Unfit:
+            return self._replay(values)
+
+    def _run(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        __tracebackhide__ = True
+        arrays = dict(zip(self.leaves, values, strict=True))
+        key: tuple = tuple([value.shape for value in values])
+        for number, step in enumerate(self.program.steps):
+            if isinstance(step, Part):
+                self._part(number, step, key, arrays)
+            else:
+                key += self._node(number, step.node, key, arrays)
+        number = len(self.program.steps)
+        return [self._value(x, arrays, number, key) for x in self.program.graph.results]
+
+    def _value(
+        self, x: Variable, arrays: dict[Variable, np.ndarray], number: int, key: tuple
+    ) -> np.ndarray:
+        array = arrays.get(x)
+        if array is not None:
+            return array
+        return x.data if isinstance(x, Constant) else self._known_hosts(number, key, arrays)[x]
+
+    def _node(
+        self, number: int, node: Apply, key: tuple, arrays: dict[Variable, np.ndarray]
+    ) -> tuple:
+        """Computes a node with NumPy; gives the shapes of its outputs."""
+        __tracebackhide__ = True
+        given = [self._value(x, arrays, number, key) for x in node.inputs]
+        try:
+            with np.errstate(all="ignore"):
+                outputs = self._performs[node](*given)
+        except FAILURES as error:
+            fail(error, node, given)
+        arrays.update(zip(node.outputs, outputs, strict=True))
+        return tuple([array.shape for array in outputs])
+
+    def _part(
+        self, number: int, part: Part, key: tuple, arrays: dict[Variable, np.ndarray]
+    ) -> None:
+        pool = self.frames.get((number, key))
+        try:
+            frame = pool.pop()  # type: ignore[union-attr]
+        except (AttributeError, IndexError):
+            frame = self._frame(number, part, key, arrays)
+            pool = self._pool(number, key)
+        buffer, args, held = ffi().from_buffer, frame.args, []
+        inputs = [
+            _packed(self._value(x, arrays, number, key)) for x in part.inputs
+        ]
+        outputs = [
+            np.empty(shape, out.type.numpy_dtype)
+            for out, shape in zip(part.outputs, frame.shapes, strict=True)
+        ]
+        for n, array in enumerate((*inputs, *outputs)):
+            data = buffer(array)
+            held.append(data)
+            args[n] = data
+        failed = self._run_table(frame.table, frame.steps, args, ffi().NULL)
+        pool.append(frame)  # type: ignore[union-attr]
+        if failed:
+            raise Unfit
+        arrays.update(zip(part.outputs, outputs, strict=True))
+
+    def _pool(self, number: int, key: tuple) -> list[Frame]:
+        while len(self.frames) >= MAX_FRAMES:
+            self.frames.pop(next(iter(self.frames)), None)
+        return self.frames.setdefault((number, key), [])
+
+    # ---- what only sizes decide -----------------------------------------------------------
+
+    def _frame(
+        self, number: int, part: Part, key: tuple, arrays: dict[Variable, np.ndarray]
+    ) -> Frame:
+        sizes, hosts = self._sizes(number, arrays)
+        try:
+            return FrameBuilder(part, sizes, hosts, KERNEL_TABLE, self.threads).build()
+        except (*FAILURES, KeyError, ArignoteError) as error:
+            raise Unfit from error
+
+    def _known_hosts(
+        self, number: int, key: tuple, arrays: dict[Variable, np.ndarray]
+    ) -> dict[Variable, np.ndarray]:
+        """The values that sizes decide, as far as they are known before a step."""
+        known = self._hosts.get((number, key))
+        if known is None:
+            while len(self._hosts) >= MAX_FRAMES:
+                self._hosts.pop(next(iter(self._hosts)), None)
+            known = self._hosts[number, key] = self._sizes(number, arrays)[1]
+        return known
+
+    def _sizes(
+        self, number: int, arrays: Mapping[Variable, np.ndarray]
+    ) -> tuple[CallSizes, dict[Variable, np.ndarray]]:
+        """The sizes that are known before a step, and the values that they decide."""
+        sizes, hosts = CallSizes(self.program.table), dict[Variable, np.ndarray]()
+        try:
+            for x, array in arrays.items():
+                sizes.bind(x, array.shape)
+            for nodes in self._prepares[: number + 1]:
+                for node, is_host in nodes:
+                    if is_host:
+                        given = [_host_operand(x, hosts, sizes) for x in node.inputs]
+                        hosts.update(zip(node.outputs, node.op.perform(*given), strict=True))
+                    else:
+                        sizes.compute(node, {**hosts, **_constants(node)})
+        except (*FAILURES, ArignoteError) as error:
+            raise Unfit from error
+        return sizes, hosts
+
+
+def _prepares(program: LoopProgram) -> list[list[tuple[Apply, bool]]]:
+    """For each step the nodes whose sizes, or values, are found before it, and which is which."""
+    hosts, defining = set(program.hosts), set(program.defining)
+    level: dict[Variable, int] = {}
+    for number, step in enumerate(program.steps):
+        if isinstance(step, NodeStep) and not step.is_view:
+            level.update(dict.fromkeys(step.outputs, number + 1))
+    prepares: list[list[tuple[Apply, bool]]] = [[] for _ in range(len(program.steps) + 1)]
+    for node in program.graph.order:
+        if node.outputs[0] in level:
+            continue
+        first = max([level.get(x, 0) for x in node.inputs], default=0)
+        if first:
+            level.update(dict.fromkeys(node.outputs, first))
+        if node in hosts:
+            prepares[first].append((node, True))
+        elif node in defining:
+            prepares[first].append((node, False))
+    return prepares
+
+
+def _host_operand(
+    x: Variable, hosts: Mapping[Variable, np.ndarray], sizes: CallSizes
+) -> np.ndarray:
+    if isinstance(x, Constant):
+        return x.data
+    known = hosts.get(x)
+    return dummy(x, sizes.shape(x)) if known is None else known
+
+
+def _constants(node: Apply) -> dict[Variable, np.ndarray]:
+    return {x: x.data for x in node.inputs if isinstance(x, Constant)}
+
+
+def _packed(array: np.ndarray) -> np.ndarray:
+    """The array in C order, aligned."""
+    if not array.flags.c_contiguous:
+        return np.ascontiguousarray(array)
+    return array if array.flags.aligned else array.copy()

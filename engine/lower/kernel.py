@@ -1,0 +1,141 @@
+"""Loop-nest IR: what one kernel computes, without any size.
+
+A kernel runs over a domain of `rank` axes. The first `split` axes are its rows; the inner axes
+after them are looped over once per phase, so that a total over a row (the sum of a softmax) is
+known in the next phase. Values are numbered; each is a load, a parameter, a position, a
+computation or a total. Stores write values; accumulations reduce them over axes that do not lead.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from arignote.scalar import ScalarOp
+
+
+class Inner(Enum):
+    """How an operand moves along the innermost axis."""
+
+    UNIT = "unit"
+    FIXED = "fixed"
+    STRIDED = "strided"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a pointer of the kernel leads to: elements of a dtype, and how the last axis moves it.
+
+    `axes` are the domain axes along which it may move.
+    """
+
+    dtype: str
+    axes: tuple[int, ...]
+    inner: Inner
+
+
+@dataclass(frozen=True)
+class Load:
+    """The element of an operand at the place of the loops."""
+
+    operand: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that is given with each step; parameters have 8 bytes each."""
+
+    number: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Position:
+    """The index along a domain axis, as int64."""
+
+    axis: int
+    dtype: str = "int64"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The element of an operand at computed indices.
+
+    `indices` has a value for each gathered axis, `sizes` and `strides` the parameters with these
+    axes' sizes and strides in bytes.
+    """
+
+    operand: int
+    indices: tuple[int, ...]
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A scalar op on values, computed in `compute`."""
+
+    record: ScalarOp
+    compute: str
+    args: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Total:
+    """A value combined over the inner axes, known for the row after the phase of the value."""
+
+    record: ScalarOp
+    arg: int
+    dtype: str
+
+
+Value = Load | Parameter | Position | Gathered | Compute | Total
+
+
+@dataclass(frozen=True)
+class Store:
+    """A value written to an operand."""
+
+    operand: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Accumulate:
+    """A value combined over those of its axes along which the operand does not move."""
+
+    operand: int
+    value: int
+    record: ScalarOp
+    dtype: str
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A loop nest; equal kernels have equal code.
+
+    Attributes
+    ----------
+    rank, split : int
+        The number of axes, and of those that make up the rows.
+    operands : tuple of Operand
+    parameters : tuple of str
+        Their dtypes.
+    values : tuple of Value
+        Each after those that it needs.
+    writes : tuple of Store or Accumulate
+    """
+
+    rank: int
+    split: int
+    operands: tuple[Operand, ...]
+    parameters: tuple[str, ...]
+    values: tuple[Value, ...]
+    writes: tuple[Store | Accumulate, ...]
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether jobs that share out a reduced axis need copies of results, added up later."""
+        return any(isinstance(write, Accumulate) for write in self.writes)

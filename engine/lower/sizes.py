@@ -1,0 +1,188 @@
+"""Sizes of a program: which are equal for all calls, and what they are in one."""
+
+import contextlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from arignote.errors import ShapeError
+from arignote.graph import Apply, Variable
+from arignote.ops.base import View
+from arignote.ops.create import ARange
+from arignote.ops.indexing import NewAxis, Range, Subtensor
+from arignote.rewrite.sizes import EqualSizes
+from arignote.types import Atom, Dim, Size, TensorType
+
+
+@dataclass(frozen=True)
+class Less:
+    """The size of what is left of an axis without its first or last `count` elements."""
+
+    size: object
+    count: int
+
+
+Key = object
+"""What sizes have in common that are equal: a number, an Atom, a Less, or a set of such."""
+
+
+class SizeTable:
+    """The keys of sizes: two sizes with one key are equal in every call."""
+
+    def __init__(self, sizes: EqualSizes) -> None:
+        self._sizes = sizes
+        self._alias: dict[Atom, Key] = {}
+        self._keys: dict[Dim, Key] = {}
+        self._shapes: dict[tuple[Size, ...], tuple[Key, ...]] = {}
+
+    def key(self, size: Size) -> Key:
+        """The key of a size."""
+        if not isinstance(size, Dim):
+            return size
+        known = self._keys.get(size)
+        if known is None:
+            known = self._sizes.value(size)
+            if isinstance(known, frozenset):
+                parts = {self._alias.get(atom, atom) for atom in known}  # type: ignore[call-overload]
+                known = parts.pop() if len(parts) == 1 else frozenset(parts)
+            else:
+                known = self._alias.get(known, known)  # type: ignore[call-overload, arg-type]
+            self._keys[size] = known
+        return known
+
+    def keys(self, dims: tuple[Size, ...]) -> tuple[Key, ...]:
+        """The keys of a shape."""
+        known = self._shapes.get(dims)
+        if known is None:
+            known = self._shapes[dims] = tuple([self.key(size) for size in dims])
+        return known
+
+    def learn(self, node: Apply) -> None:
+        """Notes what sizes the slices of a node have, so that equal slices have equal keys."""
+        op = node.op
+        if not isinstance(op, Subtensor):
+            return
+        dims = iter(node.outputs[0].type.dims)
+        axis = 0
+        for entry in op.pattern.entries:
+            if isinstance(entry, Range):
+                self._learn_slice(entry, node.inputs[0].type.dims[axis], next(dims))
+            elif isinstance(entry, NewAxis):
+                next(dims)
+                continue
+            axis += 1
+
+    def _learn_slice(self, entry: Range, size: Size, out: Size) -> None:
+        if not isinstance(out, Dim) or len(out.atoms) != 1 or entry.step not in (None, 1):
+            return
+        start, stop = entry.start or 0, entry.stop
+        (atom,) = out.atoms
+        if isinstance(start, int) and start >= 0 and stop is None:
+            self._alias.setdefault(atom, Less(self.key(size), start))
+        elif start == 0 and isinstance(stop, int) and stop < 0:
+            self._alias.setdefault(atom, Less(self.key(size), -stop))
+
+
+def is_known(key: Key, known: Collection[Key]) -> bool:
+    """Whether a size follows from those that are known."""
+    if isinstance(key, int) or key in known:
+        return True
+    if isinstance(key, Less):
+        return is_known(key.size, known)
+    return isinstance(key, frozenset) and all(is_known(part, known) for part in key)
+
+
+class CallSizes:
+    """The sizes of one call, found as its values become known."""
+
+    def __init__(self, table: SizeTable) -> None:
+        self._table = table
+        self._known: dict[Key, int] = {}
+
+    def bind(self, variable: Variable, shape: Sequence[int]) -> None:
+        """Notes the shape of a variable; ShapeError if it is not what others say."""
+        keys = self._table.keys(variable.type.dims)
+        for axis, (key, size) in enumerate(zip(keys, shape, strict=True)):
+            if not isinstance(key, int):
+                with contextlib.suppress(KeyError):
+                    self.value(key)
+                key = self._known.setdefault(key, size)
+            if key != size:
+                raise ShapeError(f"axis {axis} of {variable} has size {size}, not {key}")
+
+    def value(self, key: Key) -> int:
+        """The number that a key stands for; KeyError if it is not known yet."""
+        if isinstance(key, int):
+            return key
+        known = self._known.get(key)
+        if known is None:
+            if isinstance(key, Less):
+                known = max(self.value(key.size) - key.count, 0)
+            elif isinstance(key, frozenset):
+                known = _broadcast([self.value(part) for part in key])
+            else:
+                raise KeyError(key)
+            self._known[key] = known
+        return known
+
+    def shape(self, variable: Variable) -> tuple[int, ...]:
+        """The shape of a variable in this call."""
+        known, value = self._known, self.value
+        return tuple(
+            [
+                key if type(key) is int else known[key] if key in known else value(key)
+                for key in self._table.keys(variable.type.dims)
+            ]
+        )
+
+    def compute(self, node: Apply, hosts: Mapping[Variable, np.ndarray]) -> None:
+        """Finds the shape of a node's outputs from those of its inputs.
+
+        Raises
+        ------
+        ShapeError, IndexError, ValueError
+            The inputs do not fit together.
+        """
+        op = node.op
+        if isinstance(op, ARange):
+            start, stop, step = [hosts[x].item() for x in node.inputs]
+            shapes = [(max(0, int(np.ceil((stop - start) / step))),)]
+        elif isinstance(op, View):
+            given = [hosts[x] for x in node.inputs[1:]]
+            shapes = [op.perform(dummy(node.inputs[0], self.shape(node.inputs[0])), *given)[0].shape]
+        else:
+            types = [TensorType(x.type.dtype, self.shape(x)) for x in node.inputs]
+            shapes = [type_.shape for type_ in op.infer(*types)]  # type: ignore[misc]
+        for out, shape in zip(node.outputs, shapes, strict=True):
+            self.bind(out, shape)
+
+
+def _broadcast(sizes: Iterable[int]) -> int:
+    others = {size for size in sizes if size != 1}
+    if len(others) > 1:
+        raise ShapeError(f"sizes {sorted(others)} do not broadcast together")
+    return others.pop() if others else 1
+
+
+_NOTHING = np.zeros(16, "uint8")
+
+
+def dummy(variable: Variable, shape: Sequence[int]) -> np.ndarray:
+    """An array of this shape in C order whose elements must not be looked at.
+
+    Views of it tell by their strides and addresses what views of a real array are.
+    """
+    dtype = variable.type.numpy_dtype
+    # An empty array is contiguous whatever its strides; sizes of 0 get those of 1.
+    strides, step = [], dtype.itemsize
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    start = _NOTHING[: dtype.itemsize].view(dtype)[0:1]
+    return np.lib.stride_tricks.as_strided(start, shape, strides[::-1], writeable=False)
+
+
+def offset_of(view: np.ndarray) -> int:
+    """How many bytes after the start of a dummy array a view of it begins."""
+    return int(view.__array_interface__["data"][0] - _NOTHING.__array_interface__["data"][0])
