@@ -7,7 +7,7 @@ Symbolic variables (`arignote.tensor`, usually T) build a graph; `grad` differen
 from arignote import errors, tensor
 from arignote import tensor as T
 from arignote.autodiff import grad, verify_grad
-from arignote.compile import Function, In, Mode, Out, function
+from arignote.compile import Function, In, Mode, Out, function, why_not_fused
 from arignote.config import config
 from arignote.doctor import doctor
 from arignote.execute.cache import KERNELS as cache  # noqa: N811 (an object, as config)
@@ -47,4 +47,5 @@ __all__ = [
     "tensor",
     "unload_ipython_extension",
     "verify_grad",
+    "why_not_fused",
 ]

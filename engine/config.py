@@ -7,8 +7,9 @@ Values come from `~/.arignoterc` (INI, section `[global]`), then from the enviro
 import configparser
 import difflib
 import os
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -343,10 +344,12 @@ class Config:
     """
 
     _settings: dict[str, _Setting]
+    _own: threading.local
 
     def __init__(self, rc_file: Path, environment: str) -> None:
         settings = {name: _Setting(flag.default, "default") for name, flag in FLAGS.items()}
         object.__setattr__(self, "_settings", settings)
+        object.__setattr__(self, "_own", threading.local())
         for name, value in _read_rc(rc_file):
             self._set(name, value, str(rc_file))
         for name, value in _read_environment(environment):
@@ -368,7 +371,11 @@ class Config:
 
     def member(self, name: str) -> Enum:
         """The value of an EnumFlag as its member, for code that branches on it."""
-        return self._settings[name].value
+        return self._value(name)
+
+    def _value(self, name: str) -> Any:
+        settings = getattr(self._own, "settings", self._settings)
+        return settings[name].value
 
     def use(self, name: str) -> Any:
         """The value of a flag, from now on in use (see `Flag.read_only_once_used`)."""
@@ -378,13 +385,26 @@ class Config:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _flag(name).shown(self._settings[name].value)
+        return _flag(name).shown(self._value(name))
 
     def __setattr__(self, name: str, value: object) -> None:
         self._set(name, value, "code")
 
     def __dir__(self) -> list[str]:
         return [*FLAGS, "change"]
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """All flags as they are now, for `as_of`."""
+        return dict(self._settings)
+
+    @contextmanager
+    def as_of(self, snapshot: Mapping[str, Any]) -> Iterator[None]:
+        """This thread reads the flags of a snapshot for the length of a `with` block."""
+        self._own.settings = snapshot
+        try:
+            yield
+        finally:
+            del self._own.settings
 
     @contextmanager
     def change(self, **flags: object) -> Iterator["Config"]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arignote import lazy
+from arignote.compile.mode import get_mode
 from arignote.config import Linker, config
 from arignote.errors import CompilerError, CompilerMissingError
 from arignote.execute.blas import blas
@@ -120,13 +121,17 @@ def _threads() -> Item:
 
 def _executor(compiler: Item, kernel: Item) -> Item:
     """What runs functions, in view of what was found out about the compiler."""
-    if config.member("linker") is Linker.NUMPY:
-        return Item("executor", True, "functions run with NumPy, by config.linker")
+    linker = get_mode().linker
+    if linker is Linker.NUMPY:
+        flag = "linker" if config.member("linker") is linker else "mode"
+        return Item("executor", True, f"functions run with NumPy, by config.{flag}")
+    by_name = linker is Linker.C
+    text = "functions cannot be made, by config.linker" if by_name else "functions run with NumPy"
     if not compiler.ok:
-        return Item("executor", False, "functions run with NumPy: no C compiler", compiler.fix)
+        return Item("executor", False, f"{text}: no C compiler", compiler.fix)
     if not kernel.ok:
-        text = "functions cannot run as C: see kernel"
-        return Item("executor", False, text, "config.linker = 'numpy' until that is mended")
+        fix = "config.linker = 'numpy' until that is mended"
+        return Item("executor", False, f"{text}: see kernel", fix)
     return Item("executor", True, "functions run as C")
 
 
@@ -143,9 +148,15 @@ def _version(package: str) -> str:
         return ""
 
 
+def _from_home(path: Path) -> str:
+    """A path with `~` for the home folder, whose name is nobody's business in a report."""
+    home = os.path.expanduser("~")
+    return str(Path("~", path.relative_to(home)) if path.is_relative_to(home) else path)
+
+
 def _cache(folder: Path) -> Item:
     cache = KernelCache(folder)
-    text = f"{folder}, {len(cache.list())} kernels, {cache.size / MIB:.1f} MiB"
+    text = f"{_from_home(folder)}, {len(cache.list())} kernels, {cache.size / MIB:.1f} MiB"
     draft = folder / f"build-{os.getpid()}-{os.urandom(8).hex()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

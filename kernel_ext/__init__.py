@@ -9,11 +9,13 @@ from IPython.core.interactiveshell import InteractiveShell
 import arignote
 from arignote.compile import get_mode
 from arignote.compile.link import executor_name
+from arignote.compile.progress import set_progress_display
 from arignote.errors import ArignoteError
 from arignote.graph.source import set_filename_formatter
 from arignote.kernel_ext.arguments import help_without_body
 from arignote.kernel_ext.completion import Matcher, matcher_for
 from arignote.kernel_ext.magics import ArignoteMagics
+from arignote.kernel_ext.progress import ProgressOutput
 from arignote.kernel_ext.tracebacks import RENDER, rendered
 
 __all__ = ["load_ipython_extension", "unload_ipython_extension"]
@@ -50,6 +52,9 @@ def load_ipython_extension(ip: InteractiveShell) -> None:
     ip.input_transformers_cleanup.append(help_without_body)
     set_filename_formatter(_cell_names(ip))
     setattr(ArignoteError, RENDER, rendered)
+    # A shell of a notebook's kernel has that kernel; in a terminal the engine's own line does.
+    if ip.has_trait("kernel"):
+        set_progress_display(ProgressOutput())
     print(_greeting())
 
 
@@ -74,6 +79,7 @@ def _unload(ip: InteractiveShell) -> None:
     if help_without_body in ip.input_transformers_cleanup:
         ip.input_transformers_cleanup.remove(help_without_body)
     set_filename_formatter(None)
+    set_progress_display(None)
     if RENDER in vars(ArignoteError):
         delattr(ArignoteError, RENDER)
 

@@ -1,11 +1,12 @@
 """The writer of loop nests: a Kernel as one C function."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from arignote import types
+from arignote.codegen.phases import Phases, Reducing, Root, source
 from arignote.codegen.prelude import MEMBERS
-from arignote.lower.fusion import is_call
 from arignote.lower.kernel import (
     Accumulate,
     Compute,
@@ -17,7 +18,6 @@ from arignote.lower.kernel import (
     Position,
     Store,
     Total,
-    Value,
 )
 from arignote.scalar import ScalarOp, add, cast_to, logical_and, logical_or, maximum, minimum, mul
 from arignote.scalar.record import C_TYPES
@@ -35,9 +35,6 @@ SIGNATURE = (
 )
 # Sums are rounded per block, then added in double precision.
 BLOCK = 4096
-# What a later phase computes again rather than keeps: a few operations, none of them a call.
-CHEAP = 6
-_CALL = 10
 
 
 @dataclass(frozen=True)
@@ -57,102 +54,21 @@ def kernel_text(kernel: Kernel) -> KernelText:
     return _Writer(kernel).write()
 
 
-def weight(value: Value) -> int:
-    """About how many additions a value takes to compute."""
-    if not isinstance(value, Compute):
-        return 0
-    return _CALL if is_call(value.record, value.compute) else 1
-
-
-@dataclass
 class _Writer:
-    kernel: Kernel
-    lines: list[str] = field(default_factory=list)
-    depth: int = 1
-    kept: dict[int, int] = field(default_factory=dict)
-    first: dict[int, int] = field(default_factory=dict)
+    """The text of one kernel, line by line."""
 
-    def __post_init__(self) -> None:
-        kernel = self.kernel
-        self.full: list[bool] = []
-        self.phase: list[int] = []
-        for value in kernel.values:
-            self.full.append(self._is_full(value))
-            self.phase.append(self._phase_of(value))
-        self.phases = 1 + max(self.phase, default=0)
-        self.stored = {w.value: w.operand for w in kernel.writes if isinstance(w, Store)}
-
-    # ---- analysis ---------------------------------------------------------------------------
-
-    def _args(self, value: Value) -> tuple[int, ...]:
-        if isinstance(value, Compute):
-            return value.args
-        return value.indices if isinstance(value, Gathered) else ()
-
-    def _is_full(self, value: Value) -> bool:
-        """Whether a value differs within a row."""
-        split = self.kernel.split
-        if isinstance(value, Position):
-            return value.axis >= split
-        if isinstance(value, Load | Gathered):
-            moves = any(a >= split for a in self.kernel.operands[value.operand].axes)
-            return moves or any(self.full[n] for n in self._args(value))
-        return isinstance(value, Compute) and any(self.full[n] for n in value.args)
-
-    def _is_inner(self, write: Store | Accumulate) -> bool:
-        """Whether a write is made for each element of a row, not for each row."""
-        is_store = isinstance(write, Store)
-        axes = self.kernel.operands[write.operand].axes if is_store else write.axes
-        return any(axis >= self.kernel.split for axis in axes)
-
-    def _phase_of(self, value: Value) -> int:
-        if isinstance(value, Total):
-            return self.phase[value.arg] + 1
-        return max((self.phase[n] for n in self._args(value)), default=0)
-
-    def _needed(self, phase: int, roots: Sequence[int]) -> list[int]:
-        """The values that the loop of a phase computes, in order."""
-        found, waiting = set[int](), [n for n in roots if self.full[n]]
-        while waiting:
-            n = waiting.pop()
-            if n in found:
-                continue
-            found.add(n)
-            self.first.setdefault(n, phase)
-            if not self._is_known(n, phase):
-                waiting.extend(a for a in self._args(self.kernel.values[n]) if self.full[a])
-        return sorted(found)
-
-    def _is_known(self, n: int, phase: int) -> bool:
-        """Whether a value of an earlier phase is read back rather than computed again."""
-        if self.first[n] >= phase or not isinstance(self.kernel.values[n], Compute):
-            return False
-        if n in self.kept or (n in self.stored and self.phase[n] < phase):
-            return True
-        one_loop = self.kernel.split == self.kernel.rank - 1
-        if not one_loop or self._cost(n) <= CHEAP:
-            return False
-        self.kept[n] = len(self.kept)
-        return True
-
-    def _cost(self, n: int) -> int:
-        """What computing a value from loads takes."""
-        found, waiting, cost = set[int](), [n], 0
-        while waiting and cost <= CHEAP:
-            n = waiting.pop()
-            if n not in found and self.full[n]:
-                found.add(n)
-                cost += weight(self.kernel.values[n])
-                waiting.extend(self._args(self.kernel.values[n]))
-        return cost
-
-    # ---- text -------------------------------------------------------------------------------
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.last = kernel.rank - 1
+        self.phases = Phases(kernel)
+        self.lines: list[str] = []
+        self.depth = 1
 
     def _line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
 
     def _open(self, text: str) -> None:
-        self._line(f"{text} {{")
+        self._line(f"{text} {{" if text else "{")
         self.depth += 1
 
     def _close(self, count: int = 1) -> None:
@@ -161,83 +77,117 @@ class _Writer:
             self._line("}")
 
     def write(self) -> KernelText:
-        kernel, values = self.kernel, self.kernel.values
-        plan = list(self._plan())
+        kernel = self.kernel
         for n, dtype in enumerate(kernel.parameters):
-            self._line(f"const {STORED_TYPES[dtype]} c{n} = ({STORED_TYPES[dtype]})c[{n}].{MEMBERS[dtype]};")
-        if self.kept:
-            last = kernel.rank - 1
-            self._line(f"const int64_t kept = (hi[{last}] - lo[{last}] + 7) & ~(int64_t)7;")
-        for n, row in self.kept.items():
-            type_ = STORED_TYPES[values[n].dtype]
-            self._line(f"{type_} *const k{n} = ({type_} *)(scratch + {row} * 8 * kept);")
+            type_ = STORED_TYPES[dtype]
+            self._line(f"const {type_} c{n} = ({type_})c[{n}].{MEMBERS[dtype]};")
+        self._declare_kept()
         self._declare_reductions()
         for write in kernel.writes:
             if isinstance(write, Accumulate):
                 self._clear(write)
         for axis in range(kernel.split):
             self._loop(axis)
-        for phase, roots, row_values in plan:
-            for n in row_values:
-                self._value(n)
+        for phase in range(self.phases.count):
+            for n in self.phases.row_values(phase):
+                if not isinstance(kernel.values[n], Parameter):
+                    self._value(n)
             self._row_writes(phase)
-            if roots:
-                self._phase(phase, roots)
+            if self.phases.roots[phase]:
+                self._phase(phase)
         self._close(kernel.split)
         self._line("return bad;")
-        unused = [x for x in ("p", "lo", "hi", "s", "c", "scratch") if not self._mentions(x)]
-        head = ["{", "    int bad = 0;", *[f"    (void){name};" for name in unused]]
-        return KernelText("\n".join([*head, *self.lines, "}", ""]), len(self.kept))
+        lines = ["{", *self._head(), *self.lines, "}", ""]
+        return KernelText("\n".join(lines), len(self.phases.kept))
 
-    def _mentions(self, name: str) -> bool:
-        return any(f"{name}[" in line or f"({name} +" in line for line in self.lines)
+    def _head(self) -> list[str]:
+        """Local copies of bounds and strides: what is stored could change those in memory."""
+        text = "\n".join(self.lines)
+        used = sorted(set(re.findall(r"\b([lhs])(\d+)\b", text)), key=lambda x: (x[0], int(x[1])))
+        arrays = {"l": "lo", "h": "hi", "s": "s"}
+        lines = ["    int bad = 0;"]
+        for letter, number in used:
+            lines.append(f"    const int64_t {letter}{number} = {arrays[letter]}[{number}];")
+        mentioned = {arrays[letter] for letter, _ in used}
+        mentioned |= {name for name in ("p", "c") if f"{name}[" in text}
+        mentioned |= {"scratch"} if self.phases.kept else set()
+        names = ("p", "lo", "hi", "s", "c", "scratch")
+        return lines + [f"    (void){name};" for name in names if name not in mentioned]
 
-    def _plan(self) -> Iterator[tuple[int, list[Total | Store | Accumulate], list[int]]]:
-        """For each phase what its loop is for, and the row's values that come before it."""
-        kernel = self.kernel
-        plan = []
-        for phase in range(self.phases):
-            roots: list[Total | Store | Accumulate] = [
-                write
-                for write in kernel.writes
-                if self._is_inner(write) and self.phase[write.value] == phase
-            ]
-            roots += [
-                value
-                for value in kernel.values
-                if isinstance(value, Total) and self.phase[value.arg] == phase
-            ]
-            rows = [
-                n
-                for n, value in enumerate(kernel.values)
-                if not self.full[n]
-                and self.phase[n] == phase
-                and not isinstance(value, Parameter)
-            ]
-            # What is kept is found out before the loops that fill it are written.
-            self._needed(phase, [self._source(root) for root in roots])
-            plan.append((phase, roots, rows))
-        return iter(plan)
+    def _declare_kept(self) -> None:
+        if self.phases.kept:
+            self._line(f"const int64_t kept = (h{self.last} - l{self.last} + 7) & ~(int64_t)7;")
+        for n, row in self.phases.kept.items():
+            type_ = STORED_TYPES[self.kernel.values[n].dtype]
+            self._line(f"{type_} *const k{n} = ({type_} *)(scratch + {row} * 8 * kept);")
 
-    def _source(self, root: Total | Store | Accumulate) -> int:
-        return root.arg if isinstance(root, Total) else root.value
+    def _declare_reductions(self) -> None:
+        """Extrema that keep NaN; OpenMP's own need not."""
+        found = {}
+        for item in (*self.kernel.values, *self.kernel.writes):
+            if isinstance(item, Total | Accumulate) and item.record in (maximum, minimum):
+                found[_clause(item)] = item
+        for name, item in found.items():
+            type_, unit = STORED_TYPES[item.dtype], unit_text(item.record, item.dtype)
+            text = combine(item.record, item.dtype, "omp_out", "omp_in")
+            self.lines.append(
+                f"#pragma omp declare reduction({name}: {type_}: omp_out = {text})"
+                f" initializer(omp_priv = {unit})"
+            )
+
+    # ---- places -------------------------------------------------------------------------------
 
     def _loop(self, axis: int) -> None:
         name = self._index(axis)
-        self._open(f"for (int64_t {name} = lo[{axis}]; {name} < hi[{axis}]; ++{name})")
+        self._open(f"for (int64_t {name} = l{axis}; {name} < h{axis}; ++{name})")
 
     def _index(self, axis: int) -> str:
-        return "i" if axis == self.kernel.rank - 1 else f"i{axis}"
+        return "i" if axis == self.last else f"i{axis}"
 
     def _pointer(self, operand: int, axes: Sequence[int]) -> str:
         """The text of an operand's address at the place of the loops over some axes."""
-        rank = self.kernel.rank
         terms = [
-            f"{self._index(a)} * s[{operand * rank + a}]"
+            f"{self._index(a)} * s{operand * self.kernel.rank + a}"
             for a in self.kernel.operands[operand].axes
             if a in axes
         ]
         return " + ".join([f"p[{operand}]", *terms])
+
+    def _element(self, operand: int, axes: Sequence[int]) -> str:
+        """The text of the element of an operand that is written at the place of some loops."""
+        type_ = STORED_TYPES[self.kernel.operands[operand].dtype]
+        return f"*({type_} *)({self._pointer(operand, axes)})"
+
+    def _places(self, phase: int) -> dict[int, str]:
+        """Pointers of the row, declared; and what loads and writes are in the innermost loop."""
+        kernel, phases = self.kernel, self.phases
+        operands: dict[int, bool] = {}
+        for n in phases.needed[phase]:
+            value = kernel.values[n]
+            if isinstance(value, Load):
+                operands[value.operand] = False
+            elif n not in phases.kept and phases.is_known(n, phase):
+                operands[phases.stored[n]] = False
+        for root in phases.roots[phase]:
+            if not isinstance(root, Total) and not self._is_local(root):
+                operands[root.operand] = True
+        return {operand: self._place(operand, writes) for operand, writes in operands.items()}
+
+    def _place(self, operand: int, writes: bool) -> str:
+        shape, row = self.kernel.operands[operand], range(self.last)
+        const, type_ = "" if writes else "const ", STORED_TYPES[shape.dtype]
+        pointer = self._pointer(operand, row)
+        if self.last not in shape.axes and not writes:
+            self._line(f"const {type_} f{operand} = *(const {type_} *)({pointer});")
+            return f"f{operand}"
+        if shape.inner is Inner.STRIDED:
+            self._line(f"{const}char *const q{operand} = {pointer};")
+            stride = f"s{operand * self.kernel.rank + self.last}"
+            return f"*({const}{type_} *)(q{operand} + i * {stride})"
+        self._line(f"{const}{type_} *const q{operand} = ({const}{type_} *)({pointer});")
+        return f"q{operand}[i]"
+
+    # ---- values -------------------------------------------------------------------------------
 
     def _name(self, n: int) -> str:
         value = self.kernel.values[n]
@@ -253,12 +203,12 @@ class _Writer:
         value = self.kernel.values[n]
         type_ = STORED_TYPES[value.dtype]
         if isinstance(value, Total):
-            text = f"({type_})t{self.kernel.values.index(value)}"
+            text = f"({type_}){self._local(value)}"
         elif isinstance(value, Position):
             text = self._index(value.axis)
         elif isinstance(value, Load):
-            outer = range(self.kernel.split)
-            text = place or f"*(const {type_} *)({self._pointer(value.operand, outer)})"
+            row = self._pointer(value.operand, range(self.kernel.split))
+            text = place or f"*(const {type_} *)({row})"
         elif isinstance(value, Gathered):
             text = self._gathered(value)
         else:
@@ -283,86 +233,71 @@ class _Writer:
             self._arg(n, dtype) if first <= k < last else self._name(n)
             for k, n in enumerate(value.args)
         ]
-        if record is cast_to(value.dtype) and types.kind(value.dtype) in "ui":
-            if types.kind(dtype) == "f":
-                self._line(f"bad |= !({args[0]} - {args[0]} == 0);")
+        kinds = types.kind(dtype) + types.kind(value.dtype)
+        if kinds in ("fi", "fu") and record is cast_to(value.dtype):
+            self._line(f"bad |= !({args[0]} - {args[0]} == 0);")
         return text.format(*args, f="f" if dtype == "float32" else "")
 
-    # ---- writes -----------------------------------------------------------------------------
+    # ---- writes -------------------------------------------------------------------------------
 
     def _clear(self, write: Accumulate) -> None:
         """Sets what a job accumulates to the neutral element."""
-        operand = self.kernel.operands[write.operand]
-        for axis in operand.axes:
+        axes = self.kernel.operands[write.operand].axes
+        for axis in axes:
             self._loop(axis)
-        place = self._pointer(write.operand, operand.axes)
-        type_ = STORED_TYPES[operand.dtype]
-        self._line(f"*({type_} *)({place}) = {unit_text(write.record, write.dtype)};")
-        self._close(len(operand.axes))
+        unit = unit_text(write.record, write.dtype)
+        self._line(f"{self._element(write.operand, axes)} = {unit};")
+        self._close(len(axes))
 
     def _row_writes(self, phase: int) -> None:
         """Writes of values that are the same in the whole row."""
-        outer = range(self.kernel.split)
         for write in self.kernel.writes:
-            if self._is_inner(write) or self.phase[write.value] != phase:
-                continue
-            dtype = self.kernel.operands[write.operand].dtype
-            place = f"*({STORED_TYPES[dtype]} *)({self._pointer(write.operand, outer)})"
-            self._line(f"{place} = {self._combined(write, place)};")
+            if not self.phases.is_inner(write) and self.phases.phase[write.value] == phase:
+                place = self._element(write.operand, range(self.kernel.split))
+                self._line(f"{place} = {self._combined(write, place)};")
 
     def _combined(self, write: Store | Accumulate, place: str) -> str:
         dtype = self.kernel.operands[write.operand].dtype
         value = self._arg(write.value, dtype)
         return value if isinstance(write, Store) else combine(write.record, dtype, place, value)
 
-    def _declare_reductions(self) -> None:
-        """Extrema that keep NaN; OpenMP's own need not."""
-        found = {}
-        for item in (*self.kernel.values, *self.kernel.writes):
-            if isinstance(item, Total | Accumulate) and item.record in (maximum, minimum):
-                found[f"arn_{item.record.name}_{item.dtype}"] = item
-        for name, item in found.items():
-            text = combine(item.record, item.dtype, "omp_out", "omp_in")
-            self.lines.append(
-                f"#pragma omp declare reduction({name}: {STORED_TYPES[item.dtype]}: omp_out = {text})"
-                f" initializer(omp_priv = {unit_text(item.record, item.dtype)})"
-            )
+    # ---- loops --------------------------------------------------------------------------------
 
-    def _is_local(self, root: Total | Store | Accumulate) -> bool:
+    def _is_local(self, root: Root) -> bool:
         """Whether what a root combines has a variable of its own in the innermost loop."""
         if isinstance(root, Accumulate):
-            return self.kernel.rank - 1 not in self.kernel.operands[root.operand].axes
+            return self.last not in self.kernel.operands[root.operand].axes
         return isinstance(root, Total)
 
-    def _local(self, root: Total | Store | Accumulate) -> str:
+    def _local(self, root: Reducing) -> str:
         if isinstance(root, Total):
             return f"t{self.kernel.values.index(root)}"
         return f"a{self.kernel.writes.index(root)}"
 
-    def _phase(self, phase: int, roots: Sequence[Total | Store | Accumulate]) -> None:
-        kernel, last = self.kernel, self.kernel.rank - 1
-        for root in roots:
+    def _phase(self, phase: int) -> None:
+        for root in self.phases.roots[phase]:
             if isinstance(root, Total):
-                unit = unit_text(root.record, root.dtype)
-                self._line(f"{wide(root)} {self._local(root)} = {unit};")
-        middle = range(kernel.split, last)
-        if not middle:
-            self._open("")
+                self._declare_local(root)
+        middle = range(self.kernel.split, self.last)
+        self._open("")
         for axis in middle:
             self._loop(axis)
-        self._innermost(phase, roots)
-        self._close(max(len(middle), 1))
+        self._innermost(phase)
+        self._close(len(middle) + 1)
 
-    def _innermost(self, phase: int, roots: Sequence[Total | Store | Accumulate]) -> None:
-        kernel, last = self.kernel, self.kernel.rank - 1
-        needed = self._needed(phase, [self._source(root) for root in roots])
-        places = self._places(needed, roots, phase)
+    def _declare_local(self, root: Reducing) -> None:
+        unit = unit_text(root.record, root.dtype)
+        self._line(f"{_wide(root)} {self._local(root)} = {unit};")
+
+    def _innermost(self, phase: int) -> None:
+        places = self._places(phase)
+        roots = [r for r in self.phases.roots[phase] if not isinstance(r, Store)]
         local = [root for root in roots if self._is_local(root)]
-        for root in local:
-            if isinstance(root, Accumulate):
-                self._line(f"{wide(root)} {self._local(root)} = {unit_text(root.record, root.dtype)};")
-        sums = [root for root in local if wide(root) == "double" and root.record is add]
-        start, stop = f"lo[{last}]", f"hi[{last}]"
+        accumulated = [root for root in local if isinstance(root, Accumulate)]
+        for write in accumulated:
+            self._declare_local(write)
+        sums = [root for root in local if _is_blocked(root)]
+        start, stop = f"l{self.last}", f"h{self.last}"
         if sums:
             self._open(f"for (int64_t from = {start}; from < {stop}; from += {BLOCK})")
             self._line(f"const int64_t to = from + {BLOCK} < {stop} ? from + {BLOCK} : {stop};")
@@ -371,111 +306,61 @@ class _Writer:
                 self._line(f"{STORED_TYPES[root.dtype]} b{self._local(root)} = 0;")
         mark = len(self.lines)
         self._open(f"for (int64_t i = {start}; i < {stop}; ++i)")
-        self._body(phase, needed, roots, places, sums)
+        self._body(phase, places)
         self._close()
-        pragma = self._pragma(local, sums, self.lines[mark:])
-        self.lines[mark:mark] = pragma
+        self.lines[mark:mark] = self._pragma(local, self.lines[mark:])
         for root in sums:
             self._line(f"{self._local(root)} += b{self._local(root)};")
         if sums:
             self._close()
-        for root in local:
-            if isinstance(root, Accumulate):
-                type_ = STORED_TYPES[root.dtype]
-                pointer = self._pointer(root.operand, range(last))
-                place = f"*({type_} *)({pointer})"
-                value = f"({type_}){self._local(root)}"
-                self._line(f"{place} = {combine(root.record, root.dtype, place, value)};")
+        for write in accumulated:
+            place = self._element(write.operand, range(self.last))
+            value = f"({STORED_TYPES[write.dtype]}){self._local(write)}"
+            self._line(f"{place} = {combine(write.record, write.dtype, place, value)};")
 
-    def _places(
-        self, needed: Sequence[int], roots: Sequence[Total | Store | Accumulate], phase: int
-    ) -> dict[int, str]:
-        """Pointers of the row, declared; and what loads and writes are in the innermost loop."""
-        kernel, last = self.kernel, self.kernel.rank - 1
-        operands = {
-            value.operand: False
-            for n in needed
-            if isinstance(value := kernel.values[n], Load)
-        }
-        operands |= {self.stored[n]: False for n in needed if self._read_back(n, phase)}
-        operands |= {
-            root.operand: True
-            for root in roots
-            if not isinstance(root, Total) and not self._is_local(root)
-        }
-        places = {}
-        for operand, written in operands.items():
-            shape = kernel.operands[operand]
-            const, type_ = "" if written else "const ", STORED_TYPES[shape.dtype]
-            pointer = self._pointer(operand, range(last))
-            if last not in shape.axes and not written:
-                self._line(f"const {type_} f{operand} = *(const {type_} *)({pointer});")
-                places[operand] = f"f{operand}"
-            elif shape.inner is Inner.STRIDED:
-                self._line(f"{const}char *const q{operand} = {pointer};")
-                stride = f"s[{operand * kernel.rank + last}]"
-                places[operand] = f"*({const}{type_} *)(q{operand} + i * {stride})"
-            else:
-                self._line(f"{const}{type_} *const q{operand} = ({const}{type_} *)({pointer});")
-                places[operand] = f"q{operand}[i]"
-        return places
-
-    def _read_back(self, n: int, phase: int) -> bool:
-        return n not in self.kept and self._is_known(n, phase)
-
-    def _body(
-        self,
-        phase: int,
-        needed: Sequence[int],
-        roots: Sequence[Total | Store | Accumulate],
-        places: dict[int, str],
-        sums: Sequence[Total | Store | Accumulate],
-    ) -> None:
-        kernel = self.kernel
-        low = f"lo[{kernel.rank - 1}]"
-        for n in needed:
-            value = kernel.values[n]
-            if self._is_known(n, phase):
-                place = f"k{n}[i - {low}]" if n in self.kept else places[self.stored[n]]
+    def _body(self, phase: int, places: dict[int, str]) -> None:
+        phases = self.phases
+        for n in phases.needed[phase]:
+            value = self.kernel.values[n]
+            if phases.is_known(n, phase):
+                kept = f"k{n}[i - l{self.last}]"
+                place = kept if n in phases.kept else places[phases.stored[n]]
                 self._line(f"const {STORED_TYPES[value.dtype]} v{n} = {place};")
                 continue
             self._value(n, places[value.operand] if isinstance(value, Load) else "")
-            if n in self.kept and self.first[n] == phase:
-                self._line(f"k{n}[i - {low}] = v{n};")
-        for root in roots:
-            if self._is_local(root):
-                name = f"b{self._local(root)}" if root in sums else self._local(root)
-                dtype = root.dtype  # type: ignore[union-attr]
-                arg = self._arg(self._source(root), dtype)
-                self._line(f"{name} = {combine(root.record, dtype, name, arg)};")  # type: ignore[union-attr]
+            if phases.keeps(n, phase):
+                self._line(f"k{n}[i - l{self.last}] = v{n};")
+        for root in phases.roots[phase]:
+            if isinstance(root, Total) or (isinstance(root, Accumulate) and self._is_local(root)):
+                name = self._in_loop(root)
+                arg = self._arg(source(root), root.dtype)
+                self._line(f"{name} = {combine(root.record, root.dtype, name, arg)};")
             else:
-                assert not isinstance(root, Total)
                 place = places[root.operand]
                 self._line(f"{place} = {self._combined(root, place)};")
 
-    def _pragma(
-        self,
-        local: Sequence[Total | Store | Accumulate],
-        sums: Sequence[Total | Store | Accumulate],
-        body: Sequence[str],
-    ) -> list[str]:
+    def _in_loop(self, root: Reducing) -> str:
+        """The variable that a local root is combined into in the innermost loop."""
+        return f"{'b' if _is_blocked(root) else ''}{self._local(root)}"
+
+    def _pragma(self, local: Sequence[Reducing], body: Sequence[str]) -> list[str]:
         """What tells the compiler to vectorise a loop, unless its body checks indices."""
         if any("&bad" in line for line in body):
             return []
-        clauses = [
-            f"reduction({_clause(root)}: {'b' if root in sums else ''}{self._local(root)})"
-            for root in local
-        ]
+        clauses = [f"reduction({_clause(root)}: {self._in_loop(root)})" for root in local]
         if any("bad |=" in line for line in body):
             clauses.append("reduction(|: bad)")
         return [" ".join(["#pragma omp simd", *clauses])]
 
 
-def wide(root: Total | Store | Accumulate) -> str:
+def _is_blocked(root: Reducing) -> bool:
+    """Whether a root is a sum of floats, which is rounded per block."""
+    return root.record is add and types.kind(root.dtype) == "f"
+
+
+def _wide(root: Reducing) -> str:
     """The C type of the variable that a reduction runs in."""
-    assert not isinstance(root, Store)
-    is_sum = root.record is add and types.kind(root.dtype) == "f"
-    return "double" if is_sum else C_TYPES[root.dtype]
+    return "double" if _is_blocked(root) else C_TYPES[root.dtype]
 
 
 def combine(record: ScalarOp, dtype: str, left: str, right: str) -> str:
@@ -485,9 +370,8 @@ def combine(record: ScalarOp, dtype: str, left: str, right: str) -> str:
     return text.format(left, right, f="f" if dtype == "float32" else "")
 
 
-def _clause(root: Total | Store | Accumulate) -> str:
+def _clause(root: Reducing) -> str:
     """The reduction of OpenMP that fits a reduction's op."""
-    assert not isinstance(root, Store)
     if root.record in (maximum, minimum):
         return f"arn_{root.record.name}_{root.dtype}"
     if root.record is logical_or or (root.record is add and root.dtype == "bool"):
@@ -511,7 +395,3 @@ def unit_text(record: ScalarOp, dtype: str) -> str:
     if unit < 0:
         return "0" if types.kind(dtype) == "u" else f"{name}_MIN"
     return f"{name}_MAX"
-
-
-REDUCTIONS = (add, mul, maximum, minimum, logical_and, logical_or)
-"""The records that reductions are written for."""

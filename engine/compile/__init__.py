@@ -1,8 +1,8 @@
 """`function`: from a graph to something that can be called."""
 
 from arignote.compile import evaluate
-from arignote.compile.function import Function, function
+from arignote.compile.function import Function, function, why_not_fused
 from arignote.compile.io import In, Out
 from arignote.compile.mode import Mode, get_mode
 
-__all__ = ["Function", "In", "Mode", "Out", "evaluate", "function", "get_mode"]
+__all__ = ["Function", "In", "Mode", "Out", "evaluate", "function", "get_mode", "why_not_fused"]

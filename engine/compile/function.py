@@ -1,13 +1,15 @@
 """`function` and what it gives."""
 
 import difflib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 import numpy as np
 
+from arignote import lazy
 from arignote.compile.io import In, Out, first, parse_inputs, parse_outputs
-from arignote.compile.link import Linked, link
 from arignote.compile.mode import Mode, get_mode
 from arignote.compile.prepare import (
     Pairs,
@@ -19,14 +21,13 @@ from arignote.compile.prepare import (
     state_updates,
     states_of,
 )
+from arignote.compile.running import Running
 from arignote.config import Device, OnProblem, config
 from arignote.errors import (
     InputError,
     join_names,
     message,
 )
-from arignote.execute import Executable
-from arignote.execute.quick import MISS, quick_caller
 from arignote.graph import (
     FunctionGraph,
     SharedVariable,
@@ -37,8 +38,14 @@ from arignote.graph.collector import without_collector
 from arignote.graph.describe import describe
 from arignote.graph.replace import checked_pairs
 from arignote.graph.source import SourceLine, user_line
-from arignote.lower import Program
-from arignote.lower.schedule import LoopProgram
+
+if TYPE_CHECKING:
+    from arignote.compile.link import Linked
+    from arignote.execute.profile import Profile
+    from arignote.lower import Program
+    from arignote.lower.names import Text
+    from arignote.lower.steps import LoopProgram
+    from arignote.rewrite.rule import Firing
 
 
 @without_collector
@@ -52,6 +59,7 @@ def function(
     on_unused_input: str | None = None,
     allow_input_downcast: bool | None = None,
     no_default_updates: bool | Sequence[SharedVariable] = False,
+    profile: bool = False,
 ) -> "Function":
     """A callable that computes outputs from inputs, then stores updates.
 
@@ -77,6 +85,8 @@ def function(
         narrower float inputs. True: any real dtype converts.
     no_default_updates : bool or list of SharedVariable
         Whose `default_update` is left out.
+    profile : bool
+        Whether each step of each call is timed, for `f.profile`.
 
     Returns
     -------
@@ -107,7 +117,8 @@ def function(
     graph = closed_graph(ins, outs, pairs, replacements)
     check_leaves(graph, ins, name)
     check_unused(graph, ins, _policy(on_unused_input))
-    return Function(ins, states, outs, arrange, graph, get_mode(mode), name, source)
+    made = lazy.module("arignote.compile.profiled").ProfiledFunction if profile else Function
+    return made(ins, states, outs, arrange, graph, get_mode(mode), name, source)
 
 
 def _policy(on_unused_input: str | None) -> OnProblem:
@@ -124,6 +135,49 @@ def _shown(value: Any) -> str:
         return f"{type(value).__name__}: {value.dtype} {value.shape}"
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _if_alive(method: WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+    """Calls a method of an object, which this does not keep, if the object is still there."""
+
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    return call
+
+
+def why_not_fused(f: "Function", a: Variable | str, b: Variable | str) -> "Text":
+    """Whether one kernel computes two variables of a function, and if not, why not.
+
+    Parameters
+    ----------
+    f : Function
+    a, b : Variable or str
+        Variables of the graph that the function was made of, or their names.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    GraphError
+        The function has no such variable, or several of that name.
+
+    Example
+    -------
+    >>> from arignote import function, tensor as T, why_not_fused
+    >>> x = T.dmatrix("x")
+    >>> y = T.exp(x)
+    >>> y.name = "y"
+    >>> f = function([x], [y + 1, T.dot(y, x)])
+    >>> print(why_not_fused(f, y, x))
+    y and x are not fused: x is an input; nothing computes it, kernels read it where they need it.
+    """
+    text: Text = lazy.module("arignote.compile.inspection").why_not_fused(f, a, b)
+    return text
 
 
 class Function:
@@ -164,12 +218,7 @@ class Function:
 
     def _load(self) -> None:
         self._shared = self.graph.shared
-        self._linked: Linked = link(self.graph, self.mode, self._shared)
-        self.fgraph, self.rewrites = self._linked.graph, self._linked.rewrites
-        self.program: Program | LoopProgram = self._linked.program
-        self._check, self._run = self._linked.check, self._linked.run
-        self._run_general: Executable | None = None
-        self._targets = [target for target, _ in self.fgraph.updates]
+        self._targets = [target for target, _ in self.graph.updates]
         # Two functions with the same targets take their locks in one order, so neither waits
         # for ever; a call of a function without updates sees the values of one moment each.
         self._locks = [target.lock for target in sorted(self._targets, key=id)]
@@ -177,10 +226,100 @@ class Function:
         self._simple = all(cell is None for cell in self._states)
         borrowed = [out.borrow for out in self._outs] + [False] * len(self._targets)
         self._borrowed = tuple(borrowed)
-        self._quick: Callable[..., Any] | None = None
-        if self._simple and self._linked.native is not None:
+        self._running = Running(self.graph, self.mode, self._shared)
+        self._general: Running | None = None
+        self._changed()
+        self._running.start(_if_alive(WeakMethod(self._changed)))
+
+    def _changed(self) -> None:
+        """Takes over what runs from now on."""
+        linked = self._linked
+        self.fgraph: FunctionGraph = linked.graph
+        self.rewrites: list[Firing] = linked.rewrites
+        self.program: Program | LoopProgram = linked.program
+        quick: Callable[..., Any] | None = None
+        if self._simple and linked.native is not None:
             arrange = None if self._arrange is first else self._arrange
-            self._quick = quick_caller(self._linked.native, self._targets, arrange)
+            module = lazy.module("arignote.execute.quick")
+            self._miss = module.MISS
+            quick = module.quick_caller(linked.native, self._targets, arrange)
+        # Set once: other threads may be about to call it.
+        self._quick = quick
+
+    @property
+    def _linked(self) -> "Linked":
+        """What runs now."""
+        return self._running.linked
+
+    @property
+    def linker(self) -> str:
+        """What runs calls now: `c`, or `numpy`, which may be so only until the C code is ready."""
+        return "numpy" if self._linked.native is None else "c"
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Whether nothing is left to compile, after at most `timeout` seconds of waiting for it.
+
+        Where compiling takes long, calls run with NumPy until the C code is ready
+        (`config.async_compile`). An interrupt ends the waiting, not the compiling.
+
+        Raises
+        ------
+        CompilerError
+            Compiling failed, and `config.linker` asks for C by name.
+
+        Example
+        -------
+        >>> from arignote import function, tensor as T
+        >>> x = T.dvector("x")
+        >>> f = function([x], x + 1)
+        >>> f.wait()
+        True
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        for running in (self._running, self._general):
+            if running is not None:
+                left = None if end is None else max(0.0, end - time.monotonic())
+                if not running.wait(left):
+                    return False
+        return True
+
+    def code(self, prelude: bool = False) -> "Text":
+        """The C source of the kernels that run, with the user's variables and lines as comments.
+
+        Each kernel stands once, in the order in which they first run; products are calls of BLAS
+        and have none. A kernel for operands that lie otherwise in memory is made when a call first
+        needs it; only its strides differ.
+
+        Parameters
+        ----------
+        prelude : bool
+            Whether the text begins with what all kernels need to be compiled.
+
+        Raises
+        ------
+        CompilerError
+            There is no C: NumPy runs the function.
+
+        Example
+        -------
+        >>> from arignote import config, function, tensor as T
+        >>> x = T.dvector("x")
+        >>> f = function([x], T.exp(x) + 1)
+        >>> "exp(v0)" in f.code()
+        True
+        """
+        text: Text = lazy.module("arignote.compile.inspection").code(self, prelude)
+        return text
+
+    def why_not_fused(self, a: Variable | str, b: Variable | str) -> "Text":
+        """As `arignote.why_not_fused(f, a, b)`."""
+        return why_not_fused(self, a, b)
+
+    @property
+    def profile(self) -> "Profile":
+        """What the calls so far took, if the function was made with `profile=True`."""
+        off: Profile = lazy.module("arignote.execute.profile").Profile(is_on=False)
+        return off
 
     @property
     def updates(self) -> list[tuple[SharedVariable, Variable]]:
@@ -193,11 +332,11 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        if (quick := self._quick) is not None and not kwargs:
+            result = quick(args)
+            if result is not self._miss:
+                return result
         if not kwargs and self._simple and len(args) == len(self._filters):
-            if self._quick is not None:
-                result = self._try_quick(args)
-                if result is not MISS:
-                    return result
             given: Sequence[Any] = args
         else:
             given = self._bind(args, kwargs)
@@ -219,38 +358,33 @@ class Function:
             for lock in self._locks:
                 lock.release()
 
-    def _try_quick(self, args: Sequence[Any]) -> Any:
-        """What a call gives that only does what calls before it did; else MISS."""
-        assert self._quick is not None
-        if not self._locks:
-            return self._quick(*args)
-        for lock in self._locks:
-            lock.acquire()
-        try:
-            return self._quick(*args)
-        finally:
-            for lock in self._locks:
-                lock.release()
-
     def _compute(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for filtered inputs; updates are stored."""
         __tracebackhide__ = True
         stored = [cell.get_value(borrow=True) for cell in self._shared]
-        run = self._run
-        if self._check is not None and not self._check([*values, *stored]):
-            run = self._general()
-        results = run([*values, *stored])
+        linked = self._running.linked
+        if linked.finish is not None:
+            linked = self._running.settled()
+        if linked.check is not None and not linked.check([*values, *stored]):
+            linked = self._for_all_sizes()
+        results = self._execute(linked, [*values, *stored])
         results = self._own(results, [*values, *stored])
         count = len(self._outs)
         for target, value in zip(self._targets, results[count:], strict=True):
             target.store(value)
         return results[:count]
 
-    def _general(self) -> Executable:
+    def _execute(self, linked: "Linked", values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        __tracebackhide__ = True
+        return linked.run(values)
+
+    def _for_all_sizes(self) -> "Linked":
         """What runs where sizes that meet are not equal: the graph without that assumption."""
-        if self._run_general is None:
-            self._run_general = link(self.graph, self.mode, self._shared, equal_sizes=False).run
-        return self._run_general
+        if self._general is None:
+            general = Running(self.graph, self.mode, self._shared, equal_sizes=False)
+            general.start()
+            self._general = general
+        return self._general.settled()
 
     def _own(self, results: list[Any], others: Sequence[Any]) -> list[Any]:
         """The results, copied where they are or may be somebody else's memory."""

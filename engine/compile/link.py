@@ -3,22 +3,33 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arignote.compile.mode import Mode
-from arignote.config import Linker, config
+from arignote import lazy
+from arignote.compile.mode import FUSION, Mode
+from arignote.compile.progress import progress_line
+from arignote.config import AsyncCompile, Linker, config
 from arignote.errors import CompilerError, CompilerMissingError
 from arignote.execute import Executable, load
-from arignote.execute.c import Native
 from arignote.execute.compiler import find_compiler
 from arignote.graph import FunctionGraph, SharedVariable
+from arignote.graph.source import user_line
 from arignote.lower import Program, lower
-from arignote.lower.schedule import LoopProgram, schedule
 from arignote.rewrite import optimize
 from arignote.rewrite.rule import Firing
 from arignote.rewrite.sizes import SizeCheck
+
+if TYPE_CHECKING:
+    from arignote.execute.c import Native
+    from arignote.lower.steps import LoopProgram
+
+# Whoever would wait for longer gets a function that runs with NumPy in the meantime.
+PATIENCE_S = 1.0
+
+Report = Callable[[int, int], None]
+"""Called with the number of files compiled so far and of all."""
 
 _told: set[str] = set()
 
@@ -36,18 +47,20 @@ class Linked:
         What must hold of the values of a call.
     program : Program or LoopProgram
     run : Executable
+    native : Native or None
+        The native code, if it is what runs.
+    finish : function or None
+        Compiles the C code of the program, which takes long, and gives what is to run then; NumPy
+        is what runs until then. None: this is what stays.
     """
 
     graph: FunctionGraph
     rewrites: list[Firing]
     check: SizeCheck | None
-    program: Program | LoopProgram
+    program: "Program | LoopProgram"
     run: Executable
-
-    @property
-    def native(self) -> Native | None:
-        """The native code, if it is what runs."""
-        return self.run if isinstance(self.run, Native) else None
+    native: "Native | None" = None
+    finish: "Callable[[Report], Linked] | None" = None
 
 
 def link(
@@ -70,15 +83,15 @@ def link(
         The mode asks for C by name, and it cannot be had.
     """
     if mode.linker is Linker.NUMPY:
-        return _numpy(graph, mode, shared, equal_sizes)
+        return link_numpy(graph, mode, shared, equal_sizes)
     try:
         find_compiler()
         return _native(graph, mode, shared, equal_sizes)
     except CompilerError as error:
         if mode.linker is Linker.C:
             raise
-        _tell(error)
-    return _numpy(graph, mode, shared, equal_sizes)
+        tell(error)
+    return link_numpy(graph, mode, shared, equal_sizes)
 
 
 def executor_name(mode: Mode) -> str:
@@ -92,42 +105,61 @@ def executor_name(mode: Mode) -> str:
     return str(mode.linker.value)
 
 
-def _tell(error: CompilerError) -> None:
-    """Says once that functions run with NumPy, and why."""
+def tell(error: CompilerError) -> None:
+    """Says once that functions run with NumPy, why, and what to do about it."""
     missing = isinstance(error, CompilerMissingError)
     kind = "missing" if missing else "failing"
     if kind in _told:
         return
     _told.add(kind)
     lines = str(error).splitlines()
-    hint = next((line.partition("try: ")[2] for line in lines if "try: " in line), "")
-    warnings.warn(
-        f"functions run with NumPy, which is slower: {lines[0]}"
-        + (f" For native speed: {hint}" if hint else ""),
-        UserWarning,
-        stacklevel=2,
+    hint = next((line.partition("try: ")[2].strip() for line in lines if "try: " in line), "")
+    text = (
+        f"functions run with NumPy, which is slower than C. {lines[0]}"
+        + (f" For native speed: {hint}." if hint else "")
+        + " arignote.doctor() says more."
     )
+    line = user_line()
+    if line is None:
+        warnings.warn(text, UserWarning, stacklevel=2)
+    else:
+        warnings.warn_explicit(text, UserWarning, line.filename, line.lineno)
 
 
-def _numpy(
-    graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool
+def link_numpy(
+    graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool = True
 ) -> Linked:
+    """A graph made ready to run with NumPy."""
     optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes)
     program = lower(optimized.graph, shared)
-    return Linked(
-        optimized.graph, optimized.firings, optimized.check, program, load(program)
-    )
+    return Linked(optimized.graph, optimized.firings, optimized.check, program, load(program))
 
 
 def _native(
     graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool
 ) -> Linked:
+    executor = lazy.module("arignote.execute.c")
     optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes, expand=True)
-    program = schedule(optimized.graph, optimized.sizes, shared)
+    program = lazy.module("arignote.lower.schedule").schedule(
+        optimized.graph, optimized.sizes, shared, FUSION not in mode.excluded
+    )
     optimized.sizes.rely()
     check = optimized.sizes.check()
-    run = Native(program, _replay(graph, mode, shared), config.threads)
-    return Linked(optimized.graph, optimized.firings, check, program, run)
+    replay, threads = _replay(graph, mode, shared), config.threads
+    kernels = executor.kernels_of(program)
+
+    def finish(report: Report) -> Linked:
+        executor.KERNEL_TABLE.compile(kernels, report)
+        native = executor.Native(program, replay, threads)
+        return Linked(optimized.graph, optimized.firings, check, program, native, native)
+
+    waits = config.member("async_compile") is AsyncCompile.OFF
+    if not waits and executor.KERNEL_TABLE.seconds(kernels, PATIENCE_S) > PATIENCE_S:
+        # What NumPy runs holds for all sizes.
+        graph, firings = optimized.graph, optimized.firings
+        return Linked(graph, firings, None, program, replay, finish=finish)
+    with progress_line() as report:
+        return finish(report)
 
 
 def _replay(graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable]) -> Executable:
@@ -137,7 +169,7 @@ def _replay(graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable]) 
     def run(values: Sequence[np.ndarray]) -> list[np.ndarray]:
         __tracebackhide__ = True
         if not made:
-            made.append(_numpy(graph, mode, shared, equal_sizes=False).run)
+            made.append(link_numpy(graph, mode, shared, equal_sizes=False).run)
         return made[0](values)
 
     return run

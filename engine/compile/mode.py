@@ -7,6 +7,9 @@ from arignote.config import Linker, ModeName, OptimizerLevel, config
 from arignote.errors import ConfigError, message
 from arignote.rewrite import RULES, Tag
 
+FUSION = "fusion"
+"""What is excluded by this name is the sharing of loops between nodes."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -17,7 +20,7 @@ class Mode:
     linker : Linker
     optimizer : OptimizerLevel
     excluded : frozenset of str
-        Names and tags of rewrites that are left out.
+        Names and tags of rewrites that are left out; `fusion` gives each node a loop of its own.
 
     Example
     -------
@@ -44,14 +47,15 @@ class Mode:
 
 
 def _check_rewrite(name: str) -> None:
-    known = {rule.name for rule in RULES} | {tag.value for tag in Tag}
+    known = {rule.name for rule in RULES} | {tag.value for tag in Tag} | {FUSION}
     if name in known:
         return
     near = difflib.get_close_matches(name, known, 1)
     raise ConfigError(
         message(
             f"there is no rewrite and no tag {name!r}.",
-            hint=(f"{near[0]}; " if near else "") + f"tags: {', '.join(t.value for t in Tag)}",
+            hint=(f"{near[0]}; " if near else "")
+            + f"tags: {', '.join([*[t.value for t in Tag], FUSION])}",
         )
     )
 

@@ -1,11 +1,13 @@
 """The C executor: native parts run by the runtime, one call each; NumPy computes the rest."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from arignote.codegen import kernel_text, prelude
+from arignote.codegen.loops import KernelText
 from arignote.codegen.prelude import VECTOR_FUNCTIONS
 from arignote.errors import ArignoteError
 from arignote.execute.cache import key_of
@@ -13,21 +15,20 @@ from arignote.execute.compiler import cores, find_compiler
 from arignote.execute.frame import (
     Frame,
     FrameBuilder,
-    LoopsCost,
-    Unfit,
-    kernel_cost,
-    merging_kernel,
+    UnfitError,
 )
-from arignote.execute.kernels import addresses
+from arignote.execute.geometry import LoopsCost, kernel_cost, merging_kernel
+from arignote.execute.kernels import CHARACTER_S, addresses, seconds_to_compile
 from arignote.execute.libmvec import vector_functions
 from arignote.execute.libraries import ffi
 from arignote.execute.numpy import FAILURES, fail
 from arignote.execute.protocol import Executable
 from arignote.execute.runtime import runtime
 from arignote.graph import Apply, Constant, Variable
+from arignote.graph.collector import without_collector
 from arignote.lower.kernel import Accumulate, Kernel
-from arignote.lower.schedule import LoopProgram, NodeStep, Part
 from arignote.lower.sizes import CallSizes, dummy
+from arignote.lower.steps import LoopProgram, NodeStep, Part
 
 # Tuples of sizes whose tables a function keeps.
 MAX_FRAMES = 256
@@ -39,6 +40,7 @@ class KernelTable:
     def __init__(self) -> None:
         self._known: dict[Kernel, tuple[int, LoopsCost]] = {}
         self._headers: dict[Any, str] = {}
+        self._texts: dict[Kernel, tuple[str, KernelText]] = {}
 
     @property
     def header(self) -> str:
@@ -56,16 +58,34 @@ class KernelTable:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Compiles and loads what is not known yet."""
-        new = [kernel for kernel in dict.fromkeys(kernels) if kernel not in self._known]
-        if not new:
+        named = self._named(kernels)
+        if not named:
             return
-        texts = {kernel: kernel_text(kernel) for kernel in new}
-        names = {kernel: f"arn_{key_of(text.body)[:24]}" for kernel, text in texts.items()}
-        sources = {names[kernel]: texts[kernel].named(names[kernel]) for kernel in new}
+        sources = {name: text.named(name) for name, text in named.values()}
         found = addresses(sources, self.header, progress)
-        for kernel in new:
-            cost = kernel_cost(kernel, texts[kernel].kept_rows)
-            self._known[kernel] = (found[names[kernel]], cost)
+        for kernel, (name, text) in named.items():
+            self._known[kernel] = (found[name], kernel_cost(kernel, text.kept_rows))
+            self._texts.pop(kernel, None)
+
+    def seconds(self, kernels: Iterable[Kernel], negligible: float) -> float:
+        """About how long `compile` will take; 0.0 where it is certainly negligible."""
+        named = self._named(kernels)
+        if CHARACTER_S * sum(len(text.body) for _, text in named.values()) <= negligible / 2:
+            return 0.0
+        sources = {name: text.named(name) for name, text in named.values()}
+        return seconds_to_compile(sources, self.header)
+
+    def _named(self, kernels: Iterable[Kernel]) -> dict[Kernel, tuple[str, KernelText]]:
+        """The names and texts of kernels that are not known yet."""
+        named = {}
+        for kernel in kernels:
+            if kernel not in self._known:
+                known = self._texts.get(kernel)
+                if known is None:
+                    text = kernel_text(kernel)
+                    known = self._texts[kernel] = kernel_name(text), text
+                named[kernel] = known
+        return named
 
     def __call__(self, kernel: Kernel) -> tuple[int, LoopsCost]:
         """The address of a kernel, compiled if need be, and its cost."""
@@ -77,6 +97,11 @@ class KernelTable:
 
 
 KERNEL_TABLE = KernelTable()
+
+
+def kernel_name(text: KernelText) -> str:
+    """The name of a kernel's function: equal texts have one."""
+    return f"arn_{key_of(text.body)[:24]}"
 
 
 def kernels_of(program: LoopProgram) -> list[Kernel]:
@@ -109,7 +134,7 @@ class Native:
         self.threads = threads or cores()
         machine = runtime()
         machine.use(threads)
-        self._run_table = machine.run
+        self._run_table, self.call_frame = machine.run, machine.call
         KERNEL_TABLE.compile(kernels_of(program))
         self.leaves = (*program.graph.inputs, *program.shared)
         self._prepares = _prepares(program)
@@ -126,7 +151,7 @@ class Native:
         __tracebackhide__ = True
         try:
             return self._run(values)
-        except Unfit:
+        except UnfitError:
             return self._replay(values)
 
     def _run(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -173,9 +198,7 @@ class Native:
             frame = self._frame(number, part, key, arrays)
             pool = self._pool(number, key)
         buffer, args, held = ffi().from_buffer, frame.args, []
-        inputs = [
-            _packed(self._value(x, arrays, number, key)) for x in part.inputs
-        ]
+        inputs = [_packed(self._value(x, arrays, number, key)) for x in part.inputs]
         outputs = [
             np.empty(shape, out.type.numpy_dtype)
             for out, shape in zip(part.outputs, frame.shapes, strict=True)
@@ -184,11 +207,15 @@ class Native:
             data = buffer(array)
             held.append(data)
             args[n] = data
-        failed = self._run_table(frame.table, frame.steps, args, ffi().NULL)
+        failed = self._call(frame)
         pool.append(frame)  # type: ignore[union-attr]
         if failed:
-            raise Unfit
+            raise UnfitError
         arrays.update(zip(part.outputs, outputs, strict=True))
+
+    def _call(self, frame: Frame) -> int:
+        """Runs the table of a frame; not 0 where that failed."""
+        return self.call_frame(frame.whole)
 
     def _pool(self, number: int, key: tuple) -> list[Frame]:
         while len(self.frames) >= MAX_FRAMES:
@@ -197,6 +224,7 @@ class Native:
 
     # ---- what only sizes decide -----------------------------------------------------------
 
+    @without_collector
     def _frame(
         self, number: int, part: Part, key: tuple, arrays: dict[Variable, np.ndarray]
     ) -> Frame:
@@ -204,7 +232,7 @@ class Native:
         try:
             return FrameBuilder(part, sizes, hosts, KERNEL_TABLE, self.threads).build()
         except (*FAILURES, KeyError, ArignoteError) as error:
-            raise Unfit from error
+            raise UnfitError from error
 
     def _known_hosts(
         self, number: int, key: tuple, arrays: dict[Variable, np.ndarray]
@@ -225,15 +253,19 @@ class Native:
         try:
             for x, array in arrays.items():
                 sizes.bind(x, array.shape)
-            for nodes in self._prepares[: number + 1]:
-                for node, is_host in nodes:
+            with np.errstate(all="ignore"):
+                for node, is_host in chain.from_iterable(self._prepares[: number + 1]):
                     if is_host:
                         given = [_host_operand(x, hosts, sizes) for x in node.inputs]
-                        hosts.update(zip(node.outputs, node.op.perform(*given), strict=True))
+                        found = [array.view() for array in node.op.perform(*given)]
+                        for array in found:
+                            # Kept for later calls: who wants to change a result gets a copy.
+                            array.flags.writeable = False
+                        hosts.update(zip(node.outputs, found, strict=True))
                     else:
                         sizes.compute(node, {**hosts, **_constants(node)})
         except (*FAILURES, ArignoteError) as error:
-            raise Unfit from error
+            raise UnfitError from error
         return sizes, hosts
 
 

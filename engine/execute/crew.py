@@ -35,7 +35,7 @@ MISSING_HEADERS = r"fatal error: '?[a-z/]+\.h'?|cannot find (-lm|-lc|\S*crt)\b"
 FULL_DISK = r"No space left on device|Read-only file system|Disk quota exceeded"
 OUTPUT_LIMIT = 1 << 16
 SHOWN_LINES = 8
-POLL_S = 0.01
+POLL_S, REPORT_S = 0.01, 0.2
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Crew:
         progress: Callable[[int, int], None],
     ) -> None:
         self.cache, self.progress = cache, progress
-        self.total = self.reported = 0
+        self.total = 0
         self.command = compiler.arguments(options)
         self.command += ["-o", "kernel.so", "kernel.c", "-lm"]
         self.active: dict[subprocess.Popen[bytes], Job] = {}
@@ -114,10 +114,10 @@ class Crew:
                         if not self._settled(job):
                             waiting.append(job)
                 elsewhere = bool(waiting) and len(self.active) < width
-                ready = self.selector.select(POLL_S if elsewhere or self.closed else 1)
+                ready = self.selector.select(POLL_S if elsewhere or self.closed else REPORT_S)
                 with _uninterrupted():
                     waiting.extend(self._read(ready))
-                self._report()
+                self.progress(len(self.paths), self.total)
             return self.paths
         finally:
             with _uninterrupted():
@@ -223,11 +223,6 @@ class Crew:
         finally:
             self._close(process)
         return job.key in self.paths
-
-    def _report(self) -> None:
-        if len(self.paths) > self.reported:
-            self.reported = len(self.paths)
-            self.progress(self.reported, self.total)
 
     def _failure(self, job: Job, what: str, hint: str) -> CompilerError:
         assert job.place is not None

@@ -7,13 +7,21 @@ each operand lies, its strides, how many jobs share a loop. This is done once pe
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from arignote.codegen.loops import weight
+from arignote.execute.geometry import (
+    Geometry,
+    as_one_axis,
+    collapsed,
+    contiguous,
+    fitting,
+    merging_kernel,
+    moving,
+    share,
+)
 from arignote.execute.libraries import ffi
 from arignote.execute.runtime import (
     copy_step,
@@ -26,40 +34,20 @@ from arignote.execute.runtime import (
 )
 from arignote.graph import Constant, Variable
 from arignote.lower.build import Access, Extent, Loops
-from arignote.lower.kernel import Accumulate, Inner, Kernel, Load, Operand, Position, Total
-from arignote.lower.schedule import AliasStep, LoopStep, Part, ProductStep
+from arignote.lower.kernel import Accumulate
 from arignote.lower.sizes import CallSizes, dummy, offset_of
+from arignote.lower.steps import AliasStep, LoopStep, Part, ProductStep
 from arignote.ops.dot import Dot, Gemm, Gemv, MatMul
-from arignote.scalar import ScalarOp
 from arignote.types import kind
 
 ALIGNMENT = 64
-# Nanoseconds of work from which on a second thread is worth waking.
-WORTH_SHARING_NS = 20_000.0
-JOBS_PER_THREAD = 4
-# Elements at whose multiples the innermost axis is cut.
-BLOCK = 64
-_NS = {"operand": 0.12, "operation": 0.08}
-# Copies of what jobs accumulate may take this much memory together.
-MAX_PARTIAL_BYTES = 1 << 20
+# Bytes from which on a copy is shared.
+MIN_SHARED_COPY = 1 << 17
+# Operations from which on a product is shared.
+MIN_SHARED_OPERATIONS = 800_000.0
 
 
-@dataclass(frozen=True)
-class LoopsCost:
-    """About how long the loops of a kernel take for each element, in nanoseconds."""
-
-    ns: float
-    kept_rows: int
-
-
-@lru_cache(maxsize=1024)
-def merging_kernel(record: ScalarOp, dtype: str) -> Kernel:
-    """The kernel that combines what jobs have accumulated: rows of one array."""
-    operands = (Operand(dtype, (0, 1), Inner.UNIT), Operand(dtype, (1,), Inner.UNIT))
-    return Kernel(2, 1, operands, (), (Load(0, dtype),), (Accumulate(1, 0, record, dtype, (0, 1)),))
-
-
-class Unfit(Exception):
+class UnfitError(Exception):
     """Sizes with which the native code does not work: NumPy computes, or says what is wrong."""
 
 
@@ -68,13 +56,19 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class Frame:
-    """A table with the arguments that it works on; one call at a time has it."""
+    """A table with the arguments that it works on; one call at a time has it.
+
+    `whole` is what the runtime takes for both; `owners` has for each step of the table the number
+    of the part's step that it belongs to.
+    """
 
     table: Any
     steps: int
     args: Any
     shapes: tuple[tuple[int, ...], ...]
+    whole: Any
     kept: Any
+    owners: Sequence[int] = ()
 
 
 class FrameBuilder:
@@ -97,7 +91,7 @@ class FrameBuilder:
         self.step_count = 0
         self.owners: list[int] = []
         self.partial = 0
-        self.geometry: dict[object, Any] = {}
+        self.geometries: dict[object, Geometry] = {}
 
     def build(self) -> Frame:
         """The frame."""
@@ -127,7 +121,9 @@ class FrameBuilder:
         table = np.array(self.words, "int64")
         words = ffi().from_buffer("int64_t[]", table)
         shapes = tuple([self._shape(x) for x in part.outputs])
-        return Frame(words, self.step_count, args, shapes, (table, kept))
+        address = [int(ffi().cast("intptr_t", pointer)) for pointer in (words, args)]
+        whole = ffi().new("int64_t[]", [address[0], self.step_count, address[1]])
+        return Frame(words, self.step_count, args, shapes, whole, (table, kept), self.owners)
 
     # ---- memory -----------------------------------------------------------------------------
 
@@ -179,78 +175,106 @@ class FrameBuilder:
     # ---- loops ------------------------------------------------------------------------------
 
     def _loops(self, loops: Loops) -> None:
-        kernel = loops.kernel
-        n = [self.sizes.value(key) for key in loops.domain]
-        places, strides = [], []
-        for access in loops.accesses:
-            place, stride = self._operand(access, n)
-            places.append(place)
-            strides.append(stride)
+        geometry = self._geometry(loops)
+        places = [
+            (argument, start + offset)
+            for (argument, start), offset in zip(
+                [self._place(access.base) for access in loops.accesses],
+                geometry.offsets,
+                strict=True,
+            )
+        ]
         constants = [self._constant(source, loops) for source in loops.parameters]
-        kernel = self._fitting(kernel, n, strides)
-        address, cost = self.addresses(kernel)
-        n, strides = _collapsed(kernel, n, strides)
-        split, jobs, block = self._share(kernel, n, strides, cost)
+        kernel, n, strides, jobs = geometry.kernel, geometry.n, geometry.strides, geometry.jobs
         job_strides = [0] * len(places)
         merges = []
         if jobs > 1:
             for write in kernel.writes:
-                if isinstance(write, Accumulate) and split not in _moving(strides[write.operand]):
+                axes = moving(strides[write.operand])
+                if isinstance(write, Accumulate) and geometry.split not in axes:
                     target = loops.accesses[write.operand].base
-                    size = self._bytes(target)
-                    room = -(-size // ALIGNMENT) * ALIGNMENT
+                    room = -(-self._bytes(target) // ALIGNMENT) * ALIGNMENT
                     merges.append((write, target, places[write.operand], room))
                     places[write.operand] = self._partial(room * jobs)
                     job_strides[write.operand] = room
-        scratch = cost.kept_rows * 8 * (n[-1] + 8) if n else 0
         self._emit(
             kernel_step(
-                address,
+                geometry.address,
                 n,
                 places,
                 strides,
                 job_strides=job_strides,
                 constants=constants,
-                split=split if jobs > 1 else -1,
+                split=geometry.split,
                 jobs=jobs,
-                block=block,
-                scratch=scratch,
+                block=geometry.block,
+                scratch=geometry.scratch,
             )
         )
         for write, target, place, room in merges:
             self._merge(write, target, place, places[write.operand], room, jobs)
 
+    def _geometry(self, loops: Loops) -> "Geometry":
+        """How the loops run for these sizes; repeated layers have it once."""
+        n = [self.sizes.value(key) for key in loops.domain]
+        if any(self.sizes.value(key) != n[axis] for axis, key in loops.ranges):
+            raise UnfitError
+        if any(access.views for access in loops.accesses):
+            return self._new_geometry(loops, n)
+        axes = tuple([access.axes for access in loops.accesses])
+        shapes = tuple([self._shape(access.base) for access in loops.accesses])
+        key = (loops.kernel, tuple(n), axes, shapes)
+        known = self.geometries.get(key)
+        if known is None:
+            known = self.geometries[key] = self._new_geometry(loops, n)
+        return known
+
+    def _new_geometry(self, loops: Loops, n: list[int]) -> "Geometry":
+        found = [self._operand(access, n) for access in loops.accesses]
+        strides = [stride for _, stride in found]
+        kernel = fitting(loops.kernel, n, strides)
+        address, cost = self.addresses(kernel)
+        sizes, strides = collapsed(kernel, n, strides)
+        split, jobs, block = share(kernel, self.threads, sizes, strides, cost)
+        scratch = cost.kept_rows * 8 * (sizes[-1] + 8) if sizes else 0
+        offsets = [offset for offset, _ in found]
+        return Geometry(kernel, address, sizes, offsets, strides, split, jobs, block, scratch)
+
     def _merge(
-        self, write: Accumulate, target: Variable, place: Place, partial: Place, room: int, jobs: int
+        self,
+        write: Accumulate,
+        target: Variable,
+        place: Place,
+        partial: Place,
+        room: int,
+        jobs: int,
     ) -> None:
         dtype = target.type.dtype
         kernel = merging_kernel(write.record, dtype)
         address, _ = self.addresses(kernel)
         item = target.type.numpy_dtype.itemsize
         count = prod(self._shape(target))
-        self._emit(
-            kernel_step(address, [jobs, count], [partial, place], [[room, item], [0, item]])
-        )
+        self._emit(kernel_step(address, [jobs, count], [partial, place], [[room, item], [0, item]]))
 
-    def _operand(self, access: Access, n: Sequence[int]) -> tuple[Place, list[int]]:
-        """Where an operand begins, and its stride along each axis of the domain."""
-        argument, start = self._place(access.base)
+    def _operand(self, access: Access, n: Sequence[int]) -> tuple[int, list[int]]:
+        """Where in its memory an operand begins, and its stride along each axis of the domain."""
+        start = 0
         shape = self._shape(access.base)
         if access.views:
             view = dummy(access.base, shape)
             for node in access.views:
                 view = node.op.perform(view, *[self._known(x) for x in node.inputs[1:]])[0]
-            start += offset_of(view)
+            start = offset_of(view)
             shape, steps = view.shape, view.strides
         else:
-            steps = _contiguous(shape, access.base.type.numpy_dtype.itemsize)
+            steps = contiguous(shape, access.base.type.numpy_dtype.itemsize)
         strides = [0] * len(n)
         for size, step, axis in zip(shape, steps, access.axes, strict=True):
             if axis is not None and size == n[axis]:
                 strides[axis] = step
             elif axis is not None and size != 1:
-                raise Unfit
-        return (argument, start), strides
+                raise UnfitError
+        return start, strides
 
     def _known(self, x: Variable) -> np.ndarray:
         return x.data if isinstance(x, Constant) else self.hosts[x]
@@ -263,72 +287,9 @@ class FrameBuilder:
             for node in access.views:
                 view = node.op.perform(view, *[self._known(x) for x in node.inputs[1:]])[0]
             if not view.size:
-                raise Unfit
+                raise UnfitError
             return (view.strides if source.is_stride else view.shape)[source.axis]
         return _word(self._known(source.variable))
-
-    def _fitting(
-        self, kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]]
-    ) -> Kernel:
-        """The kernel, or the one for operands that do not lie side by side on the last axis."""
-        if not n or n[-1] <= 1:
-            return kernel
-        operands = list(kernel.operands)
-        for k, (operand, stride) in enumerate(zip(operands, strides, strict=True)):
-            item = np.dtype(operand.dtype).itemsize
-            if operand.inner is Inner.UNIT and stride[-1] != item:
-                operands[k] = Operand(operand.dtype, operand.axes, Inner.STRIDED)
-        if operands == list(kernel.operands):
-            return kernel
-        return Kernel(
-            kernel.rank,
-            kernel.split,
-            tuple(operands),
-            kernel.parameters,
-            kernel.values,
-            kernel.writes,
-        )
-
-    def _share(
-        self,
-        kernel: Kernel,
-        n: Sequence[int],
-        strides: Sequence[Sequence[int]],
-        cost: LoopsCost,
-    ) -> tuple[int, int, int]:
-        """The axis that jobs share, how many they are, and at what multiples it is cut."""
-        total = prod(n) * cost.ns
-        if self.threads == 1 or total < 2 * WORTH_SHARING_NS:
-            return -1, 1, 1
-        wanted = min(JOBS_PER_THREAD * self.threads, int(total / WORTH_SHARING_NS))
-        writes = [w for w in kernel.writes if isinstance(w, Accumulate)]
-        rows_only = any(isinstance(value, Total) for value in kernel.values)
-        axes = range(kernel.split) if rows_only else range(kernel.rank)
-        best: tuple[float, int, int, int] | None = None
-        for axis in axes:
-            block = BLOCK if axis == kernel.rank - 1 else 1
-            jobs = min(wanted, n[axis] // block)
-            if jobs < 2:
-                continue
-            copies = [
-                w for w in writes if axis not in _moving(strides[w.operand])
-            ]
-            size = sum(self._extent(w, n, strides) for w in copies)
-            if copies:
-                jobs = min(jobs, 2 * self.threads)
-                if size * jobs > MAX_PARTIAL_BYTES:
-                    continue
-            # Rather no copies; else rather many jobs; else rather whole rows.
-            score = (-float(size > 4096), min(jobs, self.threads), -axis, jobs)
-            if best is None or score > best[0]:  # type: ignore[operator]
-                best = (score, axis, jobs, block)  # type: ignore[assignment]
-        return (-1, 1, 1) if best is None else (best[1], best[2], best[3])
-
-    def _extent(
-        self, write: Accumulate, n: Sequence[int], strides: Sequence[Sequence[int]]
-    ) -> int:
-        moving = _moving(strides[write.operand])
-        return prod([n[axis] for axis in moving]) * np.dtype(write.dtype).itemsize
 
     # ---- products ---------------------------------------------------------------------------
 
@@ -341,7 +302,9 @@ class FrameBuilder:
             self._dot(double, step.operands[0], step.operands[1], out)
         elif isinstance(op, Gemm | Gemv):
             z, alpha, x, y = step.operands
-            self._emit(copy_step(self._place(out), self._place(z[0]), self._bytes(out), jobs=1))
+            size = self._bytes(out)
+            jobs = self.threads if size > MIN_SHARED_COPY else 1
+            self._emit(copy_step(self._place(out), self._place(z[0]), size, jobs=jobs))
             self._dot(double, x, y, out, alpha=alpha[0], beta=1.0)
         else:
             assert isinstance(op, MatMul)
@@ -374,7 +337,7 @@ class FrameBuilder:
             M, K = (inner, rows) if turned else (rows, inner)
             L, N = (columns, other) if turned_too else (other, columns)
             if K != L:
-                raise Unfit
+                raise UnfitError
             jobs = self._product_jobs(2.0 * M * N * K, max(M, N))
             self._emit(
                 gemm_step(
@@ -392,7 +355,7 @@ class FrameBuilder:
         vector, matrix, turned = (y[0], x, x[1]) if x[0].type.ndim == 2 else (x[0], y, not y[1])
         A, (rows, columns), _ = self._matrix(matrix)
         if self._shape(vector)[0] != (rows if turned else columns):
-            raise Unfit
+            raise UnfitError
         jobs = self._product_jobs(8.0 * rows * columns, columns if turned else rows)
         self._emit(
             gemv_step(
@@ -409,7 +372,7 @@ class FrameBuilder:
 
     def _product_jobs(self, work: float, extent: int) -> int:
         """Jobs of a product; `work` is in operations, of which a core does about 20 in a ns."""
-        if self.threads == 1 or work < 40 * WORTH_SHARING_NS:
+        if self.threads == 1 or work < MIN_SHARED_OPERATIONS:
             return 1
         return max(1, min(self.threads, extent // 16))
 
@@ -417,15 +380,15 @@ class FrameBuilder:
         item = 8 if double else 4
         a, b, c = self._shape(x), self._shape(y), self._shape(out)
         if a[-1] != b[-2]:
-            raise Unfit
+            raise UnfitError
         M, N, K = c[-2], c[-1], a[-1]
         batches = c[:-2]
         steps = []
         for shape, each in ((a, M * K), (b, K * N)):
-            lead = _contiguous(shape[:-2], each * item)
+            lead = contiguous(shape[:-2], each * item)
             steps.append([0 if s == 1 else t for s, t in zip(shape[:-2], lead, strict=True)])
-        steps.append(list(_contiguous(batches, M * N * item)))
-        runs = _as_one_axis(batches, steps)
+        steps.append(list(contiguous(batches, M * N * item)))
+        runs = as_one_axis(batches, steps)
         for starts, count, strides in runs:
             offsets = [
                 (arg, at + start)
@@ -457,91 +420,6 @@ class FrameBuilder:
         self.shape_of[node.outputs[0]] = view.shape
 
 
-def _moving(strides: Sequence[int]) -> list[int]:
-    """The axes along which an operand moves."""
-    return [axis for axis, stride in enumerate(strides) if stride]
-
-
-def _contiguous(shape: Sequence[int], item: int) -> tuple[int, ...]:
-    """The strides of an array in C order."""
-    strides = []
-    for size in reversed(shape):
-        strides.append(item)
-        item *= max(size, 1)
-    return tuple(reversed(strides))
-
-
-def _collapsed(
-    kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]]
-) -> tuple[list[int], list[list[int]]]:
-    """The same loops with axes merged where every operand goes on evenly from row to row.
-
-    Merged axes leave room at the front: axes of size 1.
-    """
-    n, strides = list(n), [list(stride) for stride in strides]
-    rank = len(n)
-    if rank < 2 or any(isinstance(value, Position) for value in kernel.values):
-        return n, strides
-    has_rows = any(isinstance(value, Total) for value in kernel.values)
-    # Axes keep their meaning (row or inner) by moving only within their side of the split.
-    sides = [(0, kernel.split), (kernel.split, rank)] if has_rows else [(0, rank)]
-    for first, stop in sides:
-        axis = stop - 2
-        while axis >= first:
-            if not _merges(kernel, n, strides, first, axis):
-                axis -= 1
-                continue
-            n[axis + 1] *= n[axis]
-            n[first + 1 : axis + 1] = n[first:axis]
-            n[first] = 1
-            for stride in strides:
-                stride[first + 1 : axis + 1] = stride[first:axis]
-                stride[first] = 0
-            first += 1
-    return n, strides
-
-
-def _merges(
-    kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]], first: int, axis: int
-) -> bool:
-    """Whether an axis and the next become one, and those before it may move up by one."""
-    if any(s[axis] != s[axis + 1] * n[axis + 1] for s in strides):
-        return False
-    for write in kernel.writes:
-        # What is combined along an axis, and what is not, must stay so.
-        if isinstance(write, Accumulate):
-            kept = [b in kernel.operands[write.operand].axes for b in range(first, axis + 2)]
-            if any(kept[b] != kept[b + 1] for b in range(len(kept) - 1)):
-                return False
-    return all(
-        stride[b] == 0 or b + 1 in operand.axes
-        for operand, stride in zip(kernel.operands, strides, strict=True)
-        for b in range(first, axis)
-    )
-
-
-def _as_one_axis(
-    shape: tuple[int, ...], strides: Sequence[Sequence[int]]
-) -> list[tuple[tuple[int, ...], int, tuple[int, int, int]]]:
-    """Runs of a batch along which all operands move evenly: starts, count and strides."""
-    if prod(shape) == 0:
-        return []
-    n, moves = list(shape), [list(stride) for stride in strides]
-    while len(n) > 1 and all(s[-2] == s[-1] * n[-1] for s in moves):
-        size = n.pop()
-        n[-1] *= size
-        for s in moves:
-            last = s.pop()
-            s[-1] = last
-    if not n:
-        return [((0, 0, 0), 1, (0, 0, 0))]
-    runs = []
-    for index in np.ndindex(*n[:-1]):
-        starts = tuple([sum(i * t for i, t in zip(index, s[:-1], strict=True)) for s in moves])
-        runs.append((starts, n[-1], tuple([s[-1] for s in moves])))
-    return runs  # type: ignore[return-value]
-
-
 def _word(value: np.ndarray) -> int:
     """The word that holds a parameter."""
     item = value.reshape(-1)[0]
@@ -551,10 +429,3 @@ def _word(value: np.ndarray) -> int:
         return double_word(item)
     number = int(item)
     return struct.unpack("=q", struct.pack("=Q", number))[0] if number >= 1 << 63 else number
-
-
-def kernel_cost(kernel: Kernel, kept_rows: int) -> LoopsCost:
-    """About how long a kernel takes for each element of its domain."""
-    ns = _NS["operand"] * len(kernel.operands)
-    ns += _NS["operation"] * sum(weight(value) for value in kernel.values)
-    return LoopsCost(ns, kept_rows)

@@ -12,7 +12,7 @@ import numpy as np
 from arignote.execute.c import Native
 from arignote.execute.libraries import ffi
 from arignote.graph import SharedVariable
-from arignote.lower.schedule import Part
+from arignote.lower.steps import Part
 
 MISS = object()
 """What a quick caller gives for a call that does not qualify."""
@@ -49,44 +49,72 @@ def quick_caller(
         "ndarray": np.ndarray,
         "empty": np.empty,
         "buffer": ffi().from_buffer,
-        "run": native._run_table,
-        "NULL": ffi().NULL,
+        "call": native.call_frame,
         "frames": native.frames,
         "MISS": MISS,
         "arrange": arrange,
     }
-    lines = [f"def quick({', '.join(names[x] for x in program.graph.inputs)}):"]
-    for x in program.graph.inputs:
-        space[f"d{names[x]}"] = x.type.numpy_dtype
-        test = f"{names[x]}.__class__ is not ndarray or {names[x]}.dtype is not d{names[x]}"
-        lines += [f"    if {test}:", "        return MISS"]
-    for x in program.shared:
-        space[f"s{names[x]}"] = x
-        lines.append(f"    {names[x]} = s{names[x]}._value")
-    key = "".join(f"{names[x]}.shape, " for x in native.leaves)
-    lines += ["    try:", f"        pool = frames[0, ({key})]", "        frame = pool.pop()"]
-    lines += ["    except (KeyError, IndexError):", "        return MISS"]
-    lines += ["    try:", "        args = frame.args"]
+    given = [names[x] for x in program.graph.inputs]
+    lines = ["def quick(args):", "    try:", f"        {_listed(given)} = args"]
+    lines += ["    except ValueError:", "        return MISS"]
+    for x, name in zip(program.graph.inputs, given, strict=True):
+        space[f"d{name}"] = x.type.numpy_dtype
+        lines += [f"    if {name}.__class__ is not ndarray or {name}.dtype is not d{name}:"]
+        lines += ["        return MISS"]
+    indent = "    "
+    for n, target in enumerate(sorted(targets, key=id)):
+        space[f"l{n}"] = target.lock
+        lines.append(f"    l{n}.acquire()")
+    if targets:
+        lines.append("    try:")
+        indent = "        "
+    lines += [indent + line for line in _body(native, part, targets, names, space)]
+    if targets:
+        lines.append("    finally:")
+        lines += [f"        l{n}.release()" for n in range(len(targets))]
+    exec("\n".join(lines), space)
+    quick: Callable[..., Any] = space["quick"]
+    return quick
+
+
+def _body(
+    native: Native,
+    part: Part,
+    targets: Sequence[SharedVariable],
+    names: dict[Any, str],
+    space: dict[str, Any],
+) -> list[str]:
+    """What is done with the arguments, and while shared variables are locked."""
+    results = native.program.graph.results
+    lines = []
+    for cell in native.program.shared:
+        space[f"s{names[cell]}"] = cell
+        lines.append(f"{names[cell]} = s{names[cell]}._value")
+    key = _listed([f"{names[x]}.shape" for x in native.leaves])
+    lines += ["try:", f"    pool = frames[0, ({key})]", "    frame = pool.pop()"]
+    lines += ["except (KeyError, IndexError):", "    return MISS"]
+    lines += ["try:", "    args = frame.args"]
     place = {x: n for n, x in enumerate((*part.inputs, *part.outputs))}
     for x in part.inputs:
         n = place[x]
-        lines += [f"        b{n} = buffer({names[x]})", f"        args[{n}] = b{n}"]
-    outputs = "".join(f"o{place[x]}, " for x in part.outputs)
-    lines.append(f"        {outputs}= frame.shapes")
+        lines += [f"    args[{n}] = b{n} = buffer({names[x]})"]
+    lines.append(f"    {_listed([f'o{place[x]}' for x in part.outputs])} = frame.shapes")
     for x in part.outputs:
         n = place[x]
         space[f"t{n}"] = x.type.numpy_dtype
-        lines += [f"        r{n} = empty(o{n}, t{n})", f"        b{n} = buffer(r{n})"]
-        lines.append(f"        args[{n}] = b{n}")
-    lines += ["        failed = run(frame.table, frame.steps, args, NULL)"]
-    lines += ["    except (ValueError, BufferError):", "        failed = True"]
-    lines += ["    pool.append(frame)", "    if failed:", "        return MISS"]
+        lines.append(f"    r{n} = empty(o{n}, t{n})")
+        lines.append(f"    args[{n}] = b{n} = buffer(r{n})")
+    lines += ["    failed = call(frame.whole)"]
+    lines += ["except (ValueError, BufferError):", "    failed = True"]
+    lines += ["pool.append(frame)", "if failed:", "    return MISS"]
     count = len(results) - len(targets)
     for target, x in zip(targets, results[count:], strict=True):
         space[f"u{place[x]}"] = target
-        lines.append(f"    u{place[x]}._value = r{place[x]}")
+        lines.append(f"u{place[x]}._value = r{place[x]}")
     shown = ", ".join(f"r{place[x]}" for x in results[:count])
-    lines.append(f"    return {shown}" if arrange is None else f"    return arrange([{shown}])")
-    exec("\n".join(lines), space)  # noqa: S102
-    quick: Callable[..., Any] = space["quick"]
-    return quick
+    arrange = space["arrange"]
+    return [*lines, f"return {shown}" if arrange is None else f"return arrange([{shown}])"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "".join(f"{name}, " for name in names) or "()"

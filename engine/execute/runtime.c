@@ -682,6 +682,19 @@ int64_t arn_run(const int64_t *table, int64_t steps, char *const *args, int64_t 
     return 0;
 }
 
+/* A table with its arguments: what a call needs, behind one pointer, since each argument that a
+   caller converts costs it time. */
+typedef struct {
+    const int64_t *table;
+    int64_t steps;
+    char *const *args;
+} arn_frame;
+
+int64_t arn_call(const arn_frame *frame)
+{
+    return arn_run(frame->table, frame->steps, frame->args, NULL);
+}
+
 /* How many threads work at once from the next step on, the caller included. The workers are
    started when first needed. Nonzero if the number makes no sense. */
 int arn_set_threads(int n)

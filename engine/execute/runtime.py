@@ -52,6 +52,9 @@ class Runtime:
         `int64_t run(const int64_t *table, int64_t steps, char *const *args, int64_t *nanoseconds)`:
         0, or 1 + the number of the step that failed. Unless `nanoseconds` is NULL the time of each
         step is added to its place there.
+    call : cffi function
+        `int64_t call(const int64_t *frame)`: the same without times; a frame has the addresses of
+        a table, the number of its steps, and the address of the arguments.
     set_threads, get_threads : cffi functions
         How many threads work at once, the caller included; see `use`.
     blas : Blas or None
@@ -60,6 +63,7 @@ class Runtime:
 
     library: Library
     run: Any
+    call: Any
     set_threads: Any
     get_threads: Any
     blas: Blas | None
@@ -100,6 +104,7 @@ def load_runtime(options: Sequence[str]) -> Runtime:
     return Runtime(
         library,
         library.function("arn_run", RUN),
+        library.function("arn_call", "int64_t(*)(const int64_t*)"),
         library.function("arn_set_threads", "int(*)(int)"),
         library.function("arn_get_threads", "int(*)(void)"),
         _connect(library),

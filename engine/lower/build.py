@@ -18,6 +18,7 @@ from arignote.lower.kernel import (
     Store,
     Total,
     Value,
+    kernel,
 )
 from arignote.lower.sizes import Key, SizeTable
 from arignote.ops.create import ARange
@@ -26,6 +27,7 @@ from arignote.ops.indexing import AdvancedSubtensor, At, NewAxis, Range, Subtens
 from arignote.ops.reduce import Reduce
 from arignote.ops.view import BroadcastTo, DimShuffle
 from arignote.scalar import add, cast_to, mul
+from arignote.scalar.record import C_TYPES
 
 Axes = tuple[int | None, ...]
 """For each axis of a value the domain axis that it is; None: it does not move."""
@@ -73,6 +75,8 @@ class Loops:
         What is computed, in order.
     names : tuple of Variable or None
         For each value of the kernel the variable that it is.
+    ranges : tuple of (int, Key)
+        Axes along which positions are computed, with the size that they must have for that.
     """
 
     kernel: Kernel
@@ -81,6 +85,7 @@ class Loops:
     parameters: tuple[Given | Extent, ...]
     nodes: tuple[Apply, ...]
     names: tuple[Variable | None, ...]
+    ranges: tuple[tuple[int, Key], ...] = ()
 
     @property
     def inputs(self) -> tuple[Variable, ...]:
@@ -96,7 +101,9 @@ class Loops:
 class Builder:
     """Makes the kernel of one group."""
 
-    def __init__(self, fused: Fused, table: SizeTable, domain: tuple[Key, ...], bases: set[Variable]):
+    def __init__(
+        self, fused: Fused, table: SizeTable, domain: tuple[Key, ...], bases: set[Variable]
+    ):
         self.fused, self.table, self.domain = fused, table, domain
         self.bases = bases
         self.values: list[Value] = []
@@ -107,6 +114,7 @@ class Builder:
         self.parameter_types: list[str] = []
         self.writes: list[Store | Accumulate] = []
         self.known: dict[object, int] = {}
+        self.ranges: dict[tuple[int, Key], None] = {}
         self.group: Group | None = None
         self.own: dict[Variable, Axes] = {}
         self.totals: dict[Variable, tuple[int, Reduce, tuple[int, ...]]] = {}
@@ -151,15 +159,15 @@ class Builder:
         node = x.owner
         if x in self.own:
             return self.known[x]
-        if isinstance(x, Constant) and x.data.size == 1:
+        if isinstance(x, Constant) and x.data.size == 1 and x.type.dtype in C_TYPES:
             return self._given(x)
-        if node is not None and isinstance(node.op, DimShuffle | BroadcastTo):
-            if node in self.fused.views:
-                return self._through(node, axes)
+        if node in self.fused.views and type(node.op) in (DimShuffle, BroadcastTo):
+            return self._through(node, axes)
         if node is None or x in self.bases:
             return self._load(x, (), axes)
         if node in self.fused.hosts:
-            return self._given(x) if not x.type.ndim else self._load(x, (), axes)
+            is_number = not x.type.ndim and x.type.dtype in C_TYPES
+            return self._given(x) if is_number else self._load(x, (), axes)
         if node in self.fused.views:
             return self._through(node, axes)
         if node in self.fused.inlined:
@@ -195,6 +203,9 @@ class Builder:
         (axis,) = axes
         if axis is None:
             return self._cast(self._given(start), start.type.dtype, dtype)
+        (key,) = self.table.keys(out.type.dims)
+        if key != self.domain[axis]:
+            self.ranges[axis, key] = None
         value = self._cast(self._add(Position(axis), None), "int64", dtype)
         if not (isinstance(step, Constant) and step.data == 1):
             factor = self._cast(self._given(step), step.type.dtype, dtype)
@@ -211,33 +222,48 @@ class Builder:
 
     def _through(self, node: Apply, axes: Axes) -> int:
         """The value of a view."""
+        base = node.inputs[0]
+        if isinstance(node.op, DimShuffle | BroadcastTo):
+            while True:
+                axes = self._axes_below(node, axes)
+                # Not by recursion: there may be many, one on the other.
+                inner = base.owner
+                if (
+                    base in self.own
+                    or base in self.bases
+                    or inner not in self.fused.views
+                    or not isinstance(inner.op, DimShuffle | BroadcastTo)
+                ):
+                    return self.value(base, axes)
+                node, base = inner, inner.inputs[0]
+        chain: list[Apply] = []
+        while node is not None and node in self.fused.views:
+            chain.append(node)
+            base = node.inputs[0]
+            if base in self.bases:
+                break
+            node = base.owner  # type: ignore[assignment]
+        return self._load(base, tuple(reversed(chain)), axes)
+
+    def _axes_below(self, node: Apply, axes: Axes) -> Axes:
+        """The axes of what a node looks at, where its own are these."""
         base, op = node.inputs[0], node.op
         if isinstance(op, DimShuffle):
             inner: list[int | None] = [None] * base.type.ndim
             for to, axis in zip(axes, op.order, strict=True):
                 if axis is not None:
                     inner[axis] = to
-            return self.value(base, tuple(inner))
-        if isinstance(op, BroadcastTo):
-            keys = self.table.keys(base.type.dims)
-            last = axes[len(axes) - len(keys) :] if keys else ()
-            return self.value(
-                base, tuple([None if k == 1 else a for k, a in zip(keys, last, strict=True)])
-            )
-        chain: list[Apply] = []
-        while node is not None and node in self.fused.views:
-            chain.insert(0, node)
-            base = node.inputs[0]
-            if base in self.bases:
-                break
-            node = base.owner  # type: ignore[assignment]
-        return self._load(base, tuple(chain), axes)
+            return tuple(inner)
+        keys = self.table.keys(base.type.dims)
+        last = axes[len(axes) - len(keys) :] if keys else ()
+        return tuple([None if k == 1 else a for k, a in zip(keys, last, strict=True)])
 
     def _load(self, base: Variable, views: tuple[Apply, ...], axes: Axes) -> int:
         shown = views[-1].outputs[0] if views else base
         keys = self.table.keys(shown.type.dims)
         axes = tuple([None if k == 1 else a for k, a in zip(keys, axes, strict=True)])
-        if isinstance(base, Constant) and base.data.size == 1 and not views:
+        is_number = isinstance(base, Constant) and base.data.size == 1
+        if is_number and not views and base.type.dtype in C_TYPES:
             return self._given(base)
         access = Access(base, views, axes)
         operand = self._operand(access, base.type.dtype, self._inner(access))
@@ -256,7 +282,9 @@ class Builder:
         for node in access.views:
             if isinstance(node.op, DimShuffle):
                 return Inner.STRIDED
-            if isinstance(node.op, Subtensor) and not _keeps_last(node.op, node.inputs[0].type.ndim):
+            if isinstance(node.op, Subtensor) and not _keeps_last(
+                node.op, node.inputs[0].type.ndim
+            ):
                 return Inner.STRIDED
         return Inner.UNIT
 
@@ -350,7 +378,7 @@ class Builder:
         place = {old: new for new, old in enumerate(operands)}
         parameters = sorted(self._parameters(kept))
         slot = {old: new for new, old in enumerate(parameters)}
-        kernel = Kernel(
+        nest = kernel(
             rank,
             max(rank - 1, 0) if split is None else split,
             tuple(self.operands[n] for n in operands),
@@ -360,7 +388,7 @@ class Builder:
         )
         sources = [self.parameters[n] for n in parameters]
         return Loops(
-            kernel,
+            nest,
             self.domain,
             tuple(self.accesses[n] for n in operands),
             tuple(
@@ -369,6 +397,7 @@ class Builder:
             ),
             tuple(nodes),
             tuple(self.names[n] for n in kept),
+            tuple(self.ranges),
         )
 
     def _reachable(self) -> set[int]:

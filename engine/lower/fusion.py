@@ -15,37 +15,24 @@ are cheap functions of leaves, such as masks, and cheap functions of what is kep
 that are needed much later, such as the derivative of tanh.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from arignote.graph import Apply, Constant, FunctionGraph, Variable
+from arignote.lower.kinds import HOSTS, VIEWS, Kind, is_call, is_static, kind_of
 from arignote.lower.sizes import Key, SizeTable
-from arignote.ops.base import Op
 from arignote.ops.create import ARange, Shape
-from arignote.ops.dot import Dot, Gemm, Gemv, MatMul
 from arignote.ops.elemwise import Elemwise
-from arignote.ops.indexing import (
-    INPUT,
-    AdvancedSubtensor,
-    At,
-    Gather,
-    IndexPattern,
-    Range,
-    Subtensor,
-)
+from arignote.ops.indexing import Subtensor
 from arignote.ops.reduce import Count, Reduce
-from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape
-from arignote.scalar import ScalarOp, add, logical_and, logical_or, maximum, minimum, mul
+from arignote.ops.view import BroadcastTo, DimShuffle, Reshape
 from arignote.scalar.record import C_TYPES
 
 # Kernels of about this many operations run fastest; much longer ones spill, and take gcc long.
 CAP = 20
 # What may be computed again in every kernel that needs it, in operations.
 INLINE = 6
-_GENERATION = 1 << 20
-REDUCTIONS = frozenset((add, mul, maximum, minimum, logical_and, logical_or))
+GENERATION = 1 << 20
 
 
 @dataclass(eq=False, slots=True)
@@ -60,17 +47,22 @@ class Group:
     domain: tuple[Key, ...]
     split: int | None = None
     members: list[Apply] = field(default_factory=list)
-    last: int = 0
+    cap: int = CAP
 
     @property
     def is_full(self) -> bool:
         """Whether the group takes no more elementwise nodes."""
-        return len(self.members) >= CAP
+        return len(self.members) >= self.cap
+
+    @property
+    def takes_reductions(self) -> bool:
+        """Whether reductions may join; they are few, and save reading their operands again."""
+        return len(self.members) < (2 * self.cap if self.cap > 1 else 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a value is within a group: the domain axis that each of its axes is, None for size 1."""
+    """Where a value is in a group: the domain axis that each of its axes is, None for size 1."""
 
     group: Group
     axes: tuple[int | None, ...]
@@ -94,6 +86,8 @@ class Fused:
         Nodes that every kernel computes for itself.
     awaits : mapping of Variable to set of Apply
         The nodes of NumPy without whose results a variable's sizes are not known.
+    stage : mapping of Variable to int
+    kinds : mapping of Apply to Kind
     """
 
     groups: list[Group]
@@ -103,93 +97,20 @@ class Fused:
     views: set[Apply]
     inlined: set[Apply]
     awaits: dict[Variable, frozenset[Apply]]
-
-
-# Functions of C that are single instructions.
-_INSTRUCTIONS = frozenset(
-    ("fabs", "sqrt", "floor", "ceil", "trunc", "rint", "copysign", "fmax", "fmin", "sizeof")
-)
-
-
-@lru_cache(maxsize=4096)
-def is_call(record: ScalarOp, dtype: str) -> bool:
-    """Whether a scalar op takes much longer than an addition: it calls a function."""
-    called = re.findall(r"(\w+)(?:\{f\})?\(", record.c_text(dtype) or "")
-    return not _INSTRUCTIONS.issuperset(
-        name for name in called if name != "arn_wrap" and not name.endswith("_t")
-    )
-
-
-@lru_cache(maxsize=8192)
-def _has_text(record: ScalarOp, dtype: str) -> bool:
-    return record.c_text(dtype) is not None and record.rule.gives(dtype) in C_TYPES
-
-
-def is_elementwise(node: Apply) -> bool:
-    """Whether loops can compute a node element by element."""
-    op = node.op
-    return (
-        isinstance(op, Elemwise)
-        and _has_text(op.scalar, op.dtype)
-        and all(x.type.dtype in C_TYPES for x in node.inputs)
-    )
-
-
-def is_reduction(node: Apply) -> bool:
-    """Whether loops can compute a node as a reduction."""
-    op = node.op
-    return (
-        isinstance(op, Reduce)
-        and op.scalar in REDUCTIONS
-        and _has_text(op.scalar, op.dtype)
-        and op.dtype in C_TYPES
-        and node.inputs[0].type.dtype in C_TYPES
-    )
-
-
-def is_gather(node: Apply) -> bool:
-    """Whether a node reads elements at integer arrays that index the first axes."""
-    op = node.op
-    if not isinstance(op, AdvancedSubtensor) or node.outputs[0].type.dtype not in C_TYPES:
-        return False
-    entries = op.pattern.entries
-    count = sum(isinstance(entry, Gather) for entry in entries)
-    return (
-        0 < count
-        and all(isinstance(entry, Gather) for entry in entries[:count])
-        and all(isinstance(entry, Range) and entry.is_all for entry in entries[count:])
-        and all(x.type.dtype in C_TYPES for x in node.inputs[1:])
-        and len({x.type.ndim for x in node.inputs[1:]}) == 1
-    )
-
-
-def is_product(node: Apply) -> bool:
-    """Whether BLAS computes a node."""
-    if not isinstance(node.op, Dot | MatMul | Gemm | Gemv):
-        return False
-    if isinstance(node.op, Dot) and all(x.type.ndim == 1 for x in node.inputs):
-        return False
-    return node.outputs[0].type.dtype in ("float32", "float64")
-
-
-def is_static(pattern: IndexPattern) -> bool:
-    """Whether an index of numbers and slices is known while compiling."""
-    return not any(
-        (isinstance(e, At) and e.position is INPUT)
-        or (isinstance(e, Range) and INPUT in (e.start, e.stop, e.step))
-        for e in pattern.entries
-    )
+    stage: dict[Variable, int]
+    kinds: dict[Apply, Kind]
 
 
 class Fusion:
     """The state of fusing one graph."""
 
-    def __init__(self, graph: FunctionGraph, table: SizeTable) -> None:
-        self.graph, self.table = graph, table
+    def __init__(self, graph: FunctionGraph, table: SizeTable, cap: int = CAP) -> None:
+        self.graph, self.table, self.cap = graph, table, cap
         self.stage: dict[Variable, int] = {}
         self.groups: dict[tuple[int, tuple[Key, ...]], Group] = {}
         self.current: dict[tuple[int, tuple[Key, ...]], int] = {}
-        self.fused = Fused([], {}, {}, set(), set(), set(), {})
+        self.kinds = {node: kind_of(node) for node in graph.order}
+        self.fused = Fused([], {}, {}, set(), set(), set(), {}, self.stage, self.kinds)
         self._classify()
 
     # ---- what has no place of its own ----------------------------------------------------
@@ -208,8 +129,11 @@ class Fusion:
             elif self._is_view(node):
                 fused.views.add(node)
             below = max([depth.get(x, 0) for x in node.inputs], default=0)
-            barrier = not (is_elementwise(node) or node in fused.views or node in fused.hosts)
+            plain = self.kinds[node] is Kind.ELEMENTWISE
+            barrier = not (plain or node in fused.views or node in fused.hosts)
             depth.update(dict.fromkeys(node.outputs, below + barrier))
+        if self.cap == 1:
+            return
         stored = results | self._memory()
         self._float(stored)
         self._sink(stored, depth, users)
@@ -218,11 +142,12 @@ class Fusion:
         """What must be in memory, since more than loops over its elements reads it."""
         found: set[Variable] = set()
         for node in self.graph.order:
-            if node in self.fused.hosts or is_elementwise(node) or is_reduction(node):
+            kind = self.kinds[node]
+            if kind in (Kind.ELEMENTWISE, Kind.REDUCTION) or node in self.fused.hosts:
                 continue
-            if node in self.fused.views and isinstance(node.op, DimShuffle | BroadcastTo):
+            if node in self.fused.views and type(node.op) in (DimShuffle, BroadcastTo):
                 continue
-            found.update(node.inputs[:1] if is_gather(node) else node.inputs)
+            found.update(node.inputs[:1] if kind is Kind.GATHER else node.inputs)
         waiting = [*found, *self.graph.results]
         while waiting:
             node = waiting.pop().owner  # type: ignore[assignment]
@@ -233,10 +158,10 @@ class Fusion:
 
     def _is_host(self, node: Apply) -> bool:
         """Whether only the sizes of a call decide a small value, found once for them."""
-        op = node.op
-        if isinstance(op, Shape | Count):
+        op = type(node.op)
+        if op is Shape or op is Count:
             return True
-        if not isinstance(op, Elemwise | Subtensor | DimShuffle | Reduce):
+        if op not in HOSTS:
             return False
         found = False
         for x in node.inputs:
@@ -248,13 +173,13 @@ class Fusion:
 
     def _is_view(self, node: Apply) -> bool:
         op = node.op
-        if isinstance(op, DimShuffle | Flatten):
-            return True
+        if type(op) not in VIEWS:
+            return False
         if isinstance(op, Subtensor):
             return is_static(op.pattern)
         if isinstance(op, Reshape | BroadcastTo):
             return all(self._is_known(x) for x in node.inputs[1:])
-        return False
+        return True
 
     def _is_known(self, x: Variable) -> bool:
         """Whether a value is known from the sizes of a call."""
@@ -266,17 +191,17 @@ class Fusion:
         weight: dict[Variable, int] = {}
         for node in self.graph.order:
             (out, *_) = node.outputs
-            if isinstance(node.op, ARange) and all(self._is_known(x) for x in node.inputs):
+            if type(node.op) is ARange and all(self._is_known(x) for x in node.inputs):
                 if out not in stored and out.type.dtype in C_TYPES:
                     fused.inlined.add(node)
                     weight[out] = 1
                 continue
-            if node in fused.views and isinstance(node.op, DimShuffle | BroadcastTo | Subtensor):
+            if node in fused.views and type(node.op) in (DimShuffle, BroadcastTo, Subtensor):
                 base = node.inputs[0]
                 if base.owner is None or base in weight:
                     weight[out] = weight.get(base, 0)
                 continue
-            if not is_elementwise(node) or not not is_call(node.op.scalar, node.op.dtype):
+            if not self._is_cheap(node):
                 continue
             total = 1
             for x in node.inputs:
@@ -289,6 +214,14 @@ class Fusion:
                     self._is_mask(node)
                 ):
                     fused.inlined.add(node)
+
+    def _is_cheap(self, node: Apply) -> bool:
+        """Whether a node is elementwise and takes about as long as an addition."""
+        op = node.op
+        if self.kinds[node] is not Kind.ELEMENTWISE:
+            return False
+        assert isinstance(op, Elemwise)
+        return not is_call(op.scalar, op.dtype)
 
     def _is_mask(self, node: Apply) -> bool:
         """Whether a function of leaves makes more elements than it reads."""
@@ -320,7 +253,7 @@ class Fusion:
             need[out] = least
             if node in fused.views or node in fused.inlined or node in fused.hosts:
                 continue
-            if out in stored or not is_elementwise(node) or not not is_call(node.op.scalar, node.op.dtype):
+            if out in stored or not self._is_cheap(node):
                 continue
             size = 1 + max([length.get(user.outputs[0], 0) for user in wants], default=0)
             wide = [x for x in node.inputs if x.type.ndim and not isinstance(x, Constant)]
@@ -336,21 +269,23 @@ class Fusion:
         for node in self.graph.order:
             self._await(node)
             if node in fused.hosts:
-                stage = max([self._stage_of(x) for n in self._awaited(node) for x in n.outputs], default=-1)
+                stage = max(
+                    [self._stage_of(x) for n in self._awaited(node) for x in n.outputs], default=-1
+                )
                 self.stage.update(dict.fromkeys(node.outputs, stage))
             elif node in fused.inlined:
                 continue
             elif node in fused.views:
                 self._view(node)
-            elif is_elementwise(node):
-                self._elementwise(node)
-            elif is_reduction(node):
+            elif (kind := self.kinds[node]) is Kind.ELEMENTWISE:
+                self._place(node, node.inputs)
+            elif kind is Kind.REDUCTION:
                 self._reduction(node)
-            elif is_gather(node):
+            elif kind is Kind.GATHER:
                 self._gather(node)
             else:
                 stage = max([self._stage_of(x) for x in node.inputs], default=-1)
-                after = (stage // _GENERATION + 1) * _GENERATION
+                after = (stage // GENERATION + 1) * GENERATION
                 self.stage.update(dict.fromkeys(node.outputs, after))
         return fused
 
@@ -358,14 +293,8 @@ class Fusion:
         """Notes which of NumPy's nodes the sizes of a node's outputs come from."""
         fused = self.fused
         found = self._awaited(node)
-        if not (
-            node in fused.hosts
-            or node in fused.inlined
-            or node in fused.views
-            or is_elementwise(node)
-            or is_reduction(node)
-            or is_gather(node)
-            or is_product(node)
+        if self.kinds[node] is Kind.OTHER and not (
+            node in fused.hosts or node in fused.inlined or node in fused.views
         ):
             found = frozenset((node,))
         if found:
@@ -373,6 +302,8 @@ class Fusion:
 
     def _awaited(self, node: Apply) -> frozenset[Apply]:
         awaits = self.fused.awaits
+        if not awaits:
+            return frozenset()
         sets = {awaits[x] for x in node.inputs if x in awaits}
         return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 
@@ -407,7 +338,7 @@ class Fusion:
         stage = max([self._stage_of(x) for x in operands], default=-1)
         if stage < 0:
             return stage, None, []
-        spots = []
+        spots: list[Spot] = []
         for x in operands:
             if self._stage_of(x) == stage:
                 spot = self.fused.spots.get(x)
@@ -416,15 +347,14 @@ class Fusion:
                 spots.append(spot)
         return stage, spots[0].group if spots else None, spots
 
-    def _elementwise(self, node: Apply) -> None:
-        self._place(node, node.inputs)
-
     def _gather(self, node: Apply) -> None:
         # What is read from must be in memory, so its stage is over.
         x, *indices = node.inputs
         stage, group, _ = self._latest(node.inputs)
-        if group is not None and self._stage_of(x) < stage and len(node.outputs[0].type.dims) == len(
-            indices[0].type.dims
+        if (
+            group is not None
+            and self._stage_of(x) < stage
+            and len(node.outputs[0].type.dims) == len(indices[0].type.dims)
         ):
             self._place(node, indices, lowest=stage)
         else:
@@ -450,7 +380,7 @@ class Fusion:
     def _axes_in(
         self, group: Group, out: Variable, operands: Sequence[Variable], spots: Sequence[Spot]
     ) -> tuple[int | None, ...] | None:
-        """The domain axes that a result has in the group of its operands; None if it does not fit."""
+        """The domain axes that a result has in its operands' group; None if it does not fit."""
         keys = self.table.keys(out.type.dims)
         axes: list[int | None] = [None] * len(keys)
         for spot in spots:
@@ -478,7 +408,7 @@ class Fusion:
 
     def _next(self, stage: int, domain: tuple[Key, ...]) -> Group:
         """The group over a domain in the stage after this one."""
-        return self._group((stage // _GENERATION + 1) * _GENERATION, domain)
+        return self._group((stage // GENERATION + 1) * GENERATION, domain)
 
     def _group(self, first: int, domain: tuple[Key, ...]) -> Group:
         current = self.current.get((first, domain), first)
@@ -486,20 +416,21 @@ class Fusion:
         if group is not None and group.is_full:
             return self._after(group)
         if group is None:
-            group = self.groups[current, domain] = Group(current, domain)
+            group = self.groups[current, domain] = Group(current, domain, cap=self.cap)
             self.fused.groups.append(group)
         return group
 
     def _after(self, group: Group) -> Group:
         """The group of the same stage that follows one that is full."""
-        first = group.stage // _GENERATION * _GENERATION
+        first = group.stage // GENERATION * GENERATION
         current = self.current.get((first, group.domain), first)
         if current > group.stage:
             other = self.groups[current, group.domain]
             if not other.is_full:
                 return other
         self.current[first, group.domain] = current = max(current, group.stage) + 1
-        new = self.groups[current, group.domain] = Group(current, group.domain)
+        new = Group(current, group.domain, cap=self.cap)
+        self.groups[current, group.domain] = new
         self.fused.groups.append(new)
         return new
 
@@ -517,7 +448,7 @@ class Fusion:
         x, out, op = node.inputs[0], node.outputs[0], node.op
         assert isinstance(op, Reduce)
         stage, group, spots = self._latest([x])
-        if group is None or len(group.members) >= 2 * CAP:
+        if group is None or not group.takes_reductions:
             domain = self._domain(x)
             group = self._next(stage, domain)
             count = iter(range(len(domain)))
@@ -531,12 +462,12 @@ class Fusion:
         group.members.append(node)
         self.fused.group_of[node] = group
         self.stage[out] = group.stage
-        if is_full and 0 < len(left) < rank and left == tuple(range(len(left))):
-            if group.split in (None, len(left)):
-                group.split = len(left)
-                self.fused.spots[out] = Spot(group, tuple(kept))
+        leads = 0 < len(left) < rank and left == tuple(range(len(left)))
+        if is_full and leads and group.split in (None, len(left)):
+            group.split = len(left)
+            self.fused.spots[out] = Spot(group, tuple(kept))
 
 
-def fuse(graph: FunctionGraph, table: SizeTable) -> Fused:
-    """Which nodes of a graph share a loop nest."""
-    return Fusion(graph, table).run()
+def fuse(graph: FunctionGraph, table: SizeTable, cap: int = CAP) -> Fused:
+    """Which nodes of a graph share a loop nest: at most about `cap` of them; 1 fuses nothing."""
+    return Fusion(graph, table, cap).run()

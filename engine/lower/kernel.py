@@ -112,9 +112,9 @@ class Accumulate:
     axes: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
-    """A loop nest; equal kernels have equal code.
+    """A loop nest; made by `kernel`, so that equal ones are one object.
 
     Attributes
     ----------
@@ -139,3 +139,19 @@ class Kernel:
     def accumulates(self) -> bool:
         """Whether jobs that share out a reduced axis need copies of results, added up later."""
         return any(isinstance(write, Accumulate) for write in self.writes)
+
+
+_known: dict[tuple, Kernel] = {}
+
+
+def kernel(
+    rank: int,
+    split: int,
+    operands: tuple[Operand, ...],
+    parameters: tuple[str, ...],
+    values: tuple[Value, ...],
+    writes: tuple[Store | Accumulate, ...],
+) -> Kernel:
+    """The one kernel of this structure."""
+    key = (rank, split, operands, parameters, values, writes)
+    return _known.get(key) or _known.setdefault(key, Kernel(*key))

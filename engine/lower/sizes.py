@@ -34,7 +34,8 @@ class SizeTable:
         self._sizes = sizes
         self._alias: dict[Atom, Key] = {}
         self._keys: dict[Dim, Key] = {}
-        self._shapes: dict[tuple[Size, ...], tuple[Key, ...]] = {}
+        # By identity, since to hash sizes takes longer; kept, so that identities stay.
+        self._shapes: dict[int, tuple[tuple[Size, ...], tuple[Key, ...]]] = {}
 
     def key(self, size: Size) -> Key:
         """The key of a size."""
@@ -44,24 +45,24 @@ class SizeTable:
         if known is None:
             known = self._sizes.value(size)
             if isinstance(known, frozenset):
-                parts = {self._alias.get(atom, atom) for atom in known}  # type: ignore[call-overload]
+                parts = {self._alias.get(atom, atom) for atom in known}
                 known = parts.pop() if len(parts) == 1 else frozenset(parts)
             else:
-                known = self._alias.get(known, known)  # type: ignore[call-overload, arg-type]
+                known = self._alias.get(known, known)  # type: ignore[call-overload]
             self._keys[size] = known
         return known
 
     def keys(self, dims: tuple[Size, ...]) -> tuple[Key, ...]:
         """The keys of a shape."""
-        known = self._shapes.get(dims)
+        known = self._shapes.get(id(dims))
         if known is None:
-            known = self._shapes[dims] = tuple([self.key(size) for size in dims])
-        return known
+            known = self._shapes[id(dims)] = (dims, tuple([self.key(size) for size in dims]))
+        return known[1]
 
     def learn(self, node: Apply) -> None:
         """Notes what sizes the slices of a node have, so that equal slices have equal keys."""
         op = node.op
-        if not isinstance(op, Subtensor):
+        if type(op) is not Subtensor:
             return
         dims = iter(node.outputs[0].type.dims)
         axis = 0
@@ -150,7 +151,9 @@ class CallSizes:
             shapes = [(max(0, int(np.ceil((stop - start) / step))),)]
         elif isinstance(op, View):
             given = [hosts[x] for x in node.inputs[1:]]
-            shapes = [op.perform(dummy(node.inputs[0], self.shape(node.inputs[0])), *given)[0].shape]
+            shapes = [
+                op.perform(dummy(node.inputs[0], self.shape(node.inputs[0])), *given)[0].shape
+            ]
         else:
             types = [TensorType(x.type.dtype, self.shape(x)) for x in node.inputs]
             shapes = [type_.shape for type_ in op.infer(*types)]  # type: ignore[misc]

@@ -430,7 +430,7 @@ def test_constants_that_differ_in_bits_stay_apart():
     assert np.signbit(minus)
 
 
-@pytest.mark.parametrize(("linker", "step"), [("numpy", "exp(s0)"), ("c", "v0 = exp(x)")])
+@pytest.mark.parametrize(("linker", "step"), [("numpy", "exp(s0)"), ("c", "%0 = exp(x)")])
 def test_a_program_prints_its_steps(linker, step):
     x = T.dvector("x")
     with config.change(linker=linker):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,3 +197,19 @@ def test_compute_test_value():
         with pytest.warns(UserWarning, match="z has no test value"):
             _ = z + 1
     assert "test_value" not in vars((x + y).tag)
+
+
+def test_a_thread_keeps_the_flags_of_a_snapshot():
+    seen = []
+
+    def read() -> None:
+        with config.as_of(snapshot):
+            seen.extend((config.floatX, config.member("linker").value))
+
+    with config.change(floatX="float32", linker="numpy"):
+        snapshot = config.snapshot()
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    assert seen == ["float32", "numpy"]
+    assert (config.floatX, config.linker) == ("float64", "auto")

@@ -93,6 +93,9 @@ def test_flags_are_told():
         found = items()
     assert found["threads"].text.startswith("3 by config.threads; ")
     assert found["executor"] == Item("executor", True, "functions run with NumPy, by config.linker")
+    with config.change(mode="FAST_COMPILE"):
+        found = items()
+    assert found["executor"] == Item("executor", True, "functions run with NumPy, by config.mode")
 
 
 def test_a_bare_machine(tmp_path: Path, monkeypatch):

@@ -14,6 +14,12 @@ TRAIN = """gW, gb = digits.grad("loss", [W, b])
 train = digits.compile("loss", updates={W: W - 0.5 * gW, b: b - 0.5 * gb})
 import numpy as np
 float(train(np.eye(64, dtype="float32")[:10], np.arange(10, dtype="int32")))"""
+PROGRESS = """from arignote.compile import progress
+progress.DELAY_S = 0
+with progress.progress_line() as report:
+    report(3, 8)
+    from IPython.display import display
+    display(progress._display._handle is not None)"""
 CELLS = [
     "%load_ext arignote",
     "",  # the example of the manual
@@ -25,6 +31,7 @@ CELLS = [
     "digits.loss.source.where",
     "%reload_ext arignote",
     "%graph loss\n%debugprint error --depth 2",
+    PROGRESS,
 ]
 
 
@@ -91,3 +98,10 @@ def test_lines_and_reload(cells):
     assert len(outputs(cells[8], "error")) == 0
     assert len(outputs(cells[9], "display_data")) == 1
     assert len(outputs(cells[9], "stream")) == 1
+
+
+def test_progress_is_taken_away(cells):
+    progress, shown = outputs(cells[10], "display_data")
+    assert progress.data == {"text/plain": "", "text/html": ""}
+    assert shown.data["text/plain"] == "True"
+    assert outputs(cells[10], "stream") == outputs(cells[10], "error") == []

@@ -15,7 +15,7 @@ PUBLIC = [
     "T", "config", "function", "In", "Out", "shared", "grad", "verify_grad", "clone", "pp",
     "debugprint", "pydotprint", "Variable", "Apply", "Constant", "Op", "TensorType", "Type",
     "SharedVariable", "Function", "errors", "load_ipython_extension", "unload_ipython_extension",
-    "cache", "doctor",
+    "cache", "doctor", "why_not_fused",
 ]  # fmt: skip
 PREFIXES = ["", *"bwilfdcz"]
 RANKS = ["scalar", "vector", "row", "col", "matrix", "tensor3", "tensor4", "tensor5"]

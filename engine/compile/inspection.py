@@ -1,0 +1,158 @@
+"""What a function lets its user look at: its C source, and why kernels end where they do."""
+
+import difflib
+from typing import TYPE_CHECKING
+
+from arignote.compile.mode import Mode
+from arignote.config import Linker
+from arignote.errors import CompilerError, GraphError, message
+from arignote.execute.compiler import find_compiler
+from arignote.execute.listing import listing
+from arignote.graph import Apply, FunctionGraph, Variable
+from arignote.graph.describe import describe
+from arignote.lower.names import Text
+from arignote.lower.reasons import Reasons
+from arignote.lower.steps import LoopProgram
+
+if TYPE_CHECKING:
+    from arignote.compile.function import Function
+
+# How many nodes below what a rewrite replaced are looked at for a user's node.
+MAX_SEARCH = 40
+
+
+def code(f: "Function", prelude: bool = False) -> Text:
+    """See `Function.code`."""
+    if isinstance(f.program, LoopProgram):
+        return listing(f.program, prelude)
+    raise CompilerError(
+        message(
+            "There is no C source: NumPy runs this function.",
+            got=[repr(f)],
+            hint=_remedy(f.mode),
+        )
+    )
+
+
+def _remedy(mode: Mode) -> str:
+    """What to do for a function to be compiled."""
+    if mode.linker is Linker.NUMPY:
+        return "config.linker = 'auto' and the mode FAST_RUN, before function(...)"
+    try:
+        find_compiler()
+    except CompilerError as error:
+        return str(error)
+    return "arignote.doctor() tells what kept it from being compiled"
+
+
+def why_not_fused(f: "Function", a: Variable | str, b: Variable | str) -> Text:
+    """See `arignote.why_not_fused`."""
+    pairs = [(_user_variable(f, x), x if isinstance(x, str) else "") for x in (a, b)]
+    names = [given or _shown(x) for x, given in pairs]
+    if names[0] == names[1] and pairs[0][0] is not pairs[1][0]:
+        names = [f"the first {names[0]}", f"the second {names[1]}"]
+    if not isinstance(f.program, LoopProgram):
+        return Text("Nothing is fused: NumPy runs this function, a node at a time.")
+    final = []
+    for (x, _), name in zip(pairs, names, strict=True):
+        found = _final(x, f.fgraph)
+        if found is None:
+            return Text(_gone(x, name, f))
+        final.append(found)
+    return Text(Reasons(f.program).explain(final[0], final[1], (names[0], names[1])))
+
+
+def _shown(x: Variable) -> str:
+    """A variable in a sentence: its name, or its op and where that was written."""
+    if x.name is not None or x.owner is None or x.source is None:
+        return str(x)
+    return f"{x.owner.op} of {x.source.where}"
+
+
+def _variables(graph: FunctionGraph) -> dict[Variable, None]:
+    """All variables of a graph, inputs first."""
+    found: dict[Variable, None] = dict.fromkeys([*graph.inputs, *graph.leaves])
+    found.update(dict.fromkeys(out for node in graph.order for out in node.outputs))
+    return found
+
+
+def _user_variable(f: "Function", given: Variable | str) -> Variable:
+    """The variable of a function's graph that is meant; GraphError if there is no such one."""
+    known = _variables(f.graph)
+    if isinstance(given, Variable):
+        if given in known:
+            return given
+        for after, before in f.graph.origin.items():
+            if given in before and after in known:
+                return after
+        raise GraphError(message(f"{given} is no variable of {f!r}.", got=[describe(given)]))
+    if not isinstance(given, str):
+        raise GraphError(
+            message(
+                f"a variable or its name is needed, not {given!r}.",
+                hint="why_not_fused(f, 'h', 'loss')",
+            )
+        )
+    found = [x for x in known if x.name == given]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        text = f"{len(found)} variables of {f!r} are named {given}."
+        raise GraphError(message(text, got=map(describe, found), hint="give the variable itself"))
+    near = difflib.get_close_matches(given, [x.name for x in known if x.name], 1)
+    raise GraphError(
+        message(
+            f"no variable of {f!r} is named {given!r}.",
+            hint=f"{near[0]!r}" if near else "give the variable itself",
+        )
+    )
+
+
+def _final(x: Variable, graph: FunctionGraph) -> Variable | None:
+    """The variable of the graph that runs which stands for a user's variable."""
+    known = _variables(graph)
+    if x in known:
+        return x
+    found = [y for y, users in graph.origin.items() if x in users and y in known]
+    return next((y for y in found if y.name == x.name), found[0] if found else None)
+
+
+def _gone(x: Variable, name: str, f: "Function") -> str:
+    """What became of a variable that nothing computes any more."""
+    node = x.owner
+    assert node is not None
+    text = f"{name} is not computed any more"
+    for firing in f.rewrites:
+        before, after = firing.before.owner, firing.after.owner
+        if before is not None and _is_copy(before, node):
+            return f"{text}: the rewrite {firing.name} put {_brief(firing.after)} in its place."
+        if _is_below(before, node) and not _is_below(after, node):
+            return (
+                f"{text}: the rewrite {firing.name} put {_brief(firing.after)}, which does not need"
+                f" it, in place of {_brief(firing.before)}."
+            )
+    return f"{text}: after the rewrites nothing needs it."
+
+
+def _is_below(root: Apply | None, node: Apply) -> bool:
+    """Whether the rewritten form of a user's node is among those right below a node."""
+    seen: dict[Apply | None, None] = {root: None}
+    waiting = [root]
+    while waiting and len(seen) < MAX_SEARCH:
+        found = waiting.pop(0)
+        for x in found.inputs if found is not None else ():
+            if x.owner is not None and x.owner not in seen:
+                if _is_copy(x.owner, node):
+                    return True
+                seen[x.owner] = None
+                waiting.append(x.owner)
+    return False
+
+
+def _is_copy(node: Apply, of: Apply) -> bool:
+    """Whether a node of a rewritten graph is a user's node with rewritten inputs."""
+    return (node.op, node.source, node.gradient_of) == (of.op, of.source, of.gradient_of)
+
+
+def _brief(x: Variable) -> str:
+    return str(x) if x.owner is None else str(x.owner.op)
