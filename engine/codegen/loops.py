@@ -87,7 +87,9 @@ class _Writer:
             if isinstance(write, Accumulate):
                 self._clear(write)
         for axis in range(kernel.split):
+            self._begin_sums(axis)
             self._loop(axis)
+        self._begin_sums(kernel.split)
         for phase in range(self.phases.count):
             for n in self.phases.row_values(phase):
                 if not isinstance(kernel.values[n], Parameter):
@@ -95,7 +97,10 @@ class _Writer:
             self._row_writes(phase)
             if self.phases.roots[phase]:
                 self._phase(phase)
-        self._close(kernel.split)
+        self._end_sums(kernel.split)
+        for axis in reversed(range(kernel.split)):
+            self._close()
+            self._end_sums(axis)
         self._line("return bad;")
         lines = ["{", *self._head(), *self.lines, "}", ""]
         return KernelText("\n".join(lines), len(self.phases.kept))
@@ -253,6 +258,10 @@ class _Writer:
         """Writes of values that are the same in the whole row."""
         for write in self.kernel.writes:
             if not self.phases.is_inner(write) and self.phases.phase[write.value] == phase:
+                if isinstance(write, Accumulate) and self._spans_rows(write):
+                    value = self._arg(write.value, write.dtype)
+                    self._line(f"{self._local(write)} += {value};")
+                    continue
                 place = self._element(write.operand, range(self.kernel.split))
                 self._line(f"{place} = {self._combined(write, place)};")
 
@@ -260,6 +269,36 @@ class _Writer:
         dtype = self.kernel.operands[write.operand].dtype
         value = self._arg(write.value, dtype)
         return value if isinstance(write, Store) else combine(write.record, dtype, place, value)
+
+    # ---- sums over rows -----------------------------------------------------------------------
+
+    def _spans_rows(self, write: Accumulate) -> bool:
+        """Whether a sum goes on from row to row in a variable, to be rounded at its end."""
+        split, depth = self.kernel.split, self._depth_of(write)
+        has_more_loops = self.phases.is_inner(write) and split < self.last
+        return _is_blocked(write) and (depth < split or (depth == split and has_more_loops))
+
+    def _depth_of(self, write: Accumulate) -> int:
+        """In how many loops a result has one place."""
+        return 1 + max(self.kernel.operands[write.operand].axes, default=-1)
+
+    def _sums_at(self, depth: int) -> list[Accumulate]:
+        writes = [write for write in self.kernel.writes if isinstance(write, Accumulate)]
+        return [w for w in writes if self._spans_rows(w) and self._depth_of(w) == depth]
+
+    def _begin_sums(self, depth: int) -> None:
+        for write in self._sums_at(depth):
+            self._declare_local(write)
+
+    def _end_sums(self, depth: int) -> None:
+        for write in self._sums_at(depth):
+            self._add_up(write, range(depth))
+
+    def _add_up(self, write: Accumulate, axes: Sequence[int]) -> None:
+        """Combines what is in memory with what a variable has."""
+        place = self._element(write.operand, axes)
+        value = f"({STORED_TYPES[write.dtype]}){self._local(write)}"
+        self._line(f"{place} = {combine(write.record, write.dtype, place, value)};")
 
     # ---- loops --------------------------------------------------------------------------------
 
@@ -293,7 +332,7 @@ class _Writer:
         places = self._places(phase)
         roots = [r for r in self.phases.roots[phase] if not isinstance(r, Store)]
         local = [root for root in roots if self._is_local(root)]
-        accumulated = [root for root in local if isinstance(root, Accumulate)]
+        accumulated = [r for r in local if isinstance(r, Accumulate) and not self._spans_rows(r)]
         for write in accumulated:
             self._declare_local(write)
         sums = [root for root in local if _is_blocked(root)]
@@ -314,9 +353,7 @@ class _Writer:
         if sums:
             self._close()
         for write in accumulated:
-            place = self._element(write.operand, range(self.last))
-            value = f"({STORED_TYPES[write.dtype]}){self._local(write)}"
-            self._line(f"{place} = {combine(write.record, write.dtype, place, value)};")
+            self._add_up(write, range(self.last))
 
     def _body(self, phase: int, places: dict[int, str]) -> None:
         phases = self.phases

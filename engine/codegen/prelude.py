@@ -1,8 +1,11 @@
 """What comes before kernels in every C file."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 from arignote import types
+
+VECTOR_MATH = Path(__file__).with_name("vector_math.h")
 
 # Declared again with the attribute, these have vector versions that loops call.
 UNARY = (
@@ -47,7 +50,8 @@ def prelude(vectorised: Collection[str]) -> str:
             type_ = "float" if name.endswith("f") and name != "erf" else "double"
             second = f", {type_}" if name.removesuffix("f") in BINARY else ""
             lines.append(f'__attribute__((simd("notinbranch"))) {type_} {name}({type_}{second});\n')
-    return "".join(lines)
+    # Where its functions can be had they take the place of the library's.
+    return "".join([*lines, VECTOR_MATH.read_text(encoding="utf-8")])
 
 
 MEMBERS = {dtype: "i" for dtype in types.DTYPES if types.kind(dtype) in "bi"} | {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from arignote.compile.function import Function
 
 # How many nodes below what a rewrite replaced are looked at for a user's node.
-MAX_SEARCH = 40
+MAX_SEARCH = 60
 
 
 def code(f: "Function", prelude: bool = False) -> Text:
@@ -120,32 +120,36 @@ def _final(x: Variable, graph: FunctionGraph) -> Variable | None:
 def _gone(x: Variable, name: str, f: "Function") -> str:
     """What became of a variable that nothing computes any more."""
     node = x.owner
-    assert node is not None
     text = f"{name} is not computed any more"
-    for firing in f.rewrites:
-        before, after = firing.before.owner, firing.after.owner
-        if before is not None and _is_copy(before, node):
-            return f"{text}: the rewrite {firing.name} put {_brief(firing.after)} in its place."
-        if _is_below(before, node) and not _is_below(after, node):
-            return (
-                f"{text}: the rewrite {firing.name} put {_brief(firing.after)}, which does not need"
-                f" it, in place of {_brief(firing.before)}."
-            )
+    # Rewritten nodes are known by op and line, which in a loop many nodes have.
+    if node is not None and sum(_is_copy(other, node) for other in f.graph.order) == 1:
+        for firing in f.rewrites:
+            before, after = firing.before.owner, firing.after.owner
+            if before is not None and _is_copy(before, node):
+                return f"{text}: the rewrite {firing.name} put {_brief(firing.after)} in its place."
+            if _is_below(before, node) is True and _is_below(after, node) is False:
+                return (
+                    f"{text}: the rewrite {firing.name} put {_brief(firing.after)}, which does not"
+                    f" need it, in place of {_brief(firing.before)}."
+                )
     return f"{text}: after the rewrites nothing needs it."
 
 
-def _is_below(root: Apply | None, node: Apply) -> bool:
-    """Whether the rewritten form of a user's node is among those right below a node."""
+def _is_below(root: Apply | None, node: Apply) -> bool | None:
+    """Whether a node needs the rewritten form of a user's node; None if it would take long."""
     seen: dict[Apply | None, None] = {root: None}
     waiting = [root]
-    while waiting and len(seen) < MAX_SEARCH:
+    while waiting:
         found = waiting.pop(0)
         for x in found.inputs if found is not None else ():
-            if x.owner is not None and x.owner not in seen:
-                if _is_copy(x.owner, node):
-                    return True
-                seen[x.owner] = None
-                waiting.append(x.owner)
+            if x.owner is None or x.owner in seen:
+                continue
+            if _is_copy(x.owner, node):
+                return True
+            if len(seen) > MAX_SEARCH:
+                return None
+            seen[x.owner] = None
+            waiting.append(x.owner)
     return False
 
 

@@ -139,6 +139,7 @@ def _native(
     graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool
 ) -> Linked:
     executor = lazy.module("arignote.execute.c")
+    lazy.module("arignote.execute.runtime").prepare()
     optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes, expand=True)
     program = lazy.module("arignote.lower.schedule").schedule(
         optimized.graph, optimized.sizes, shared, FUSION not in mode.excluded

@@ -197,7 +197,8 @@ class Native:
         except (AttributeError, IndexError):
             frame = self._frame(number, part, key, arrays)
             pool = self._pool(number, key)
-        buffer, args, held = ffi().from_buffer, frame.args, []
+        buffer, args, alive = ffi().from_buffer, frame.args, []
+        frame.held = [None] * len(part.inputs)
         inputs = [_packed(self._value(x, arrays, number, key)) for x in part.inputs]
         outputs = [
             np.empty(shape, out.type.numpy_dtype)
@@ -205,7 +206,7 @@ class Native:
         ]
         for n, array in enumerate((*inputs, *outputs)):
             data = buffer(array)
-            held.append(data)
+            alive.append(data)
             args[n] = data
         failed = self._call(frame)
         pool.append(frame)  # type: ignore[union-attr]

@@ -59,7 +59,8 @@ class Frame:
     """A table with the arguments that it works on; one call at a time has it.
 
     `whole` is what the runtime takes for both; `owners` has for each step of the table the number
-    of the part's step that it belongs to.
+    of the part's step that it belongs to; `held` are arrays of inputs that the arguments still
+    point to, and `buffers` what keeps them in place.
     """
 
     table: Any
@@ -68,7 +69,9 @@ class Frame:
     shapes: tuple[tuple[int, ...], ...]
     whole: Any
     kept: Any
-    owners: Sequence[int] = ()
+    owners: Sequence[int]
+    held: list[Any]
+    buffers: list[Any]
 
 
 class FrameBuilder:
@@ -123,7 +126,18 @@ class FrameBuilder:
         shapes = tuple([self._shape(x) for x in part.outputs])
         address = [int(ffi().cast("intptr_t", pointer)) for pointer in (words, args)]
         whole = ffi().new("int64_t[]", [address[0], self.step_count, address[1]])
-        return Frame(words, self.step_count, args, shapes, whole, (table, kept), self.owners)
+        held = [None] * len(part.inputs)
+        return Frame(
+            words,
+            self.step_count,
+            args,
+            shapes,
+            whole,
+            (table, kept),
+            self.owners,
+            held,
+            list(held),
+        )
 
     # ---- memory -----------------------------------------------------------------------------
 

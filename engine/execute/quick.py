@@ -94,10 +94,17 @@ def _body(
     lines += ["try:", f"    pool = frames[0, ({key})]", "    frame = pool.pop()"]
     lines += ["except (KeyError, IndexError):", "    return MISS"]
     lines += ["try:", "    args = frame.args"]
+    if any(x not in targets for x in native.program.shared):
+        lines.append("    held, buffers = frame.held, frame.buffers")
     place = {x: n for n, x in enumerate((*part.inputs, *part.outputs))}
     for x in part.inputs:
-        n = place[x]
-        lines += [f"    args[{n}] = b{n} = buffer({names[x]})"]
+        n, name = place[x], names[x]
+        if x in native.program.shared and x not in targets:
+            # It is mostly the array that it was in this frame's last call.
+            lines += [f"    if held[{n}] is not {name}:", f"        buffers[{n}] = buffer({name})"]
+            lines += [f"        args[{n}] = buffers[{n}]", f"        held[{n}] = {name}"]
+        else:
+            lines += [f"    args[{n}] = b{n} = buffer({name})"]
     lines.append(f"    {_listed([f'o{place[x]}' for x in part.outputs])} = frame.shapes")
     for x in part.outputs:
         n = place[x]

@@ -7,19 +7,21 @@ several jobs is shared out over the runtime's threads; how depends on the step o
 repeat bit for bit, whatever the number of threads.
 """
 
+import contextlib
 import functools
 import struct
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from arignote.errors import CompilerMissingError
+from arignote.errors import CompilerError, CompilerMissingError
 from arignote.execute.blas import Blas, blas
 from arignote.execute.compiler import cores
 from arignote.execute.libraries import Library
-from arignote.execute.toolchain import load_c
+from arignote.execute.toolchain import compile_c, load_c
 
 SOURCE = Path(__file__).with_name("runtime.c")
 OPTIONS = ("-pthread",)
@@ -96,6 +98,24 @@ def runtime() -> Runtime:
     (0, [0.0, 1.0, 2.0])
     """
     return load_runtime(OPTIONS)
+
+
+def prepare() -> None:
+    """Has the runtime compiled, if it is not yet, while the caller does something else.
+
+    An error is left to whoever needs the runtime.
+    """
+    if not runtime.cache_info().currsize and not _preparing:
+        _preparing.append(threading.Thread(target=_prepare, daemon=True))
+        _preparing[0].start()
+
+
+_preparing: list[threading.Thread] = []
+
+
+def _prepare() -> None:
+    with contextlib.suppress(CompilerError):
+        compile_c(SOURCE.read_text("utf-8"), OPTIONS)
 
 
 def load_runtime(options: Sequence[str]) -> Runtime:

@@ -37,7 +37,8 @@ class Softmax(Opaque):
     def perform(self, x: np.ndarray) -> tuple[np.ndarray]:
         shifted, _ = _shifted(x, (self.axis,))
         e = np.exp(shifted)
-        return (e / e.sum(axis=self.axis, keepdims=True),)
+        # One division for each sum, which is at least 1; a product takes much less time.
+        return (e * np.reciprocal(e.sum(axis=self.axis, keepdims=True)),)
 
     def grad(
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]

@@ -20,7 +20,17 @@ from arignote.rewrite.rules.fills import mean_as_sum, repeated
 from arignote.rewrite.rules.shapes import size_at
 from arignote.rewrite.rules.structure import operands_of
 from arignote.rewrite.sizes import is_arange
-from arignote.scalar import add, exp, log, maximum, mul, square, sub, switch, true_div
+from arignote.scalar import (
+    add,
+    exp,
+    log,
+    maximum,
+    mul,
+    reciprocal,
+    square,
+    sub,
+    switch,
+)
 from arignote.scalar.record import cast_to
 from arignote.types import TensorType, kind
 
@@ -49,7 +59,12 @@ def _parts(make: Any, x: Any, axes: Axes) -> tuple[Any, Any, Any, Any]:
 def _softmax(make: Any, node: Any) -> Any:
     axes = (node.op.axis,)
     _, _, powers, total = _parts(make, node.inputs[0], axes)
-    return make.scalar(true_div, powers, _spread(make, total, axes))
+    return _share(make, powers, total, axes)
+
+
+def _share(make: Any, powers: Any, total: Any, axes: Axes) -> Any:
+    """powers / total with one division for each total, which is at least 1, 0 or NaN."""
+    return make.scalar(mul, powers, _spread(make, make.scalar(reciprocal, total), axes))
 
 
 def _log_softmax(make: Any, node: Any) -> Any:
@@ -74,7 +89,8 @@ def _exp_of_log_softmax(make: Any, node: Any) -> Any:
     powers = make.scalar(exp, t)
     if total.owner.op.scalar is not add or total.owner.inputs[0] is not powers:
         return None
-    return make.scalar(true_div, powers, make(logs.owner.op, total))
+    axes = tuple([n for n, axis in enumerate(logs.owner.op.order) if axis is None])
+    return _share(make, powers, total, axes)
 
 
 def _dot_of_vectors(make: Any, node: Any) -> Any:
@@ -249,15 +265,15 @@ def _rule(
 
 _EXACT, _ROUNDING = Contract.EXACT, Contract.ROUNDING
 RULES = (
-    _rule("expand_softmax", Softmax, _softmax, "softmax(x) = exp(x - max) / sum", _EXACT),
+    _rule("expand_softmax", Softmax, _softmax, "softmax(x) = exp(x - max) * (1 / sum)", _EXACT),
     _rule(
         "expand_log_softmax", LogSoftmax, _log_softmax, "log_softmax(x) = x - max - log(sum)",
         _EXACT,
     ),
     _rule("expand_logsumexp", LogSumExp, _logsumexp, "logsumexp(x) = log(sum) + max", _EXACT),
     _rule(
-        "exp_of_expanded", exp, _exp_of_log_softmax, "exp(t - log(sum(exp(t)))) = exp(t) / sum",
-        _ROUNDING, sub,
+        "exp_of_expanded", exp, _exp_of_log_softmax,
+        "exp(t - log(sum(exp(t)))) = exp(t) * (1 / sum)", _ROUNDING, sub,
     ),
     _rule("expand_mean", Mean, mean_as_sum, "mean(x) = sum(x) / count", _EXACT),
     _rule("dot_of_vectors", Dot, _dot_of_vectors, "dot(x, y) = sum(x * y)", _ROUNDING),
