@@ -41,7 +41,9 @@ def _remedy(mode: Mode) -> str:
     try:
         find_compiler()
     except CompilerError as error:
-        return str(error)
+        lines = str(error).splitlines()
+        hints = [line.partition("try: ")[2].strip() for line in lines if "try: " in line]
+        return "; ".join([lines[0].rstrip("."), *hints])
     return "arignote.doctor() tells what kept it from being compiled"
 
 
