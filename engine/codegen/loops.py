@@ -34,7 +34,7 @@ SIGNATURE = (
     " const arn_value *c, char *scratch)"
 )
 # Sums are rounded per block, then added in double precision.
-BLOCK = 4096
+BLOCK = 512
 
 
 @dataclass(frozen=True)

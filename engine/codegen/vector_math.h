@@ -55,8 +55,8 @@ ARN_INLINE float arn_expf(float x)
 }
 
 /* tanh(x) = h / (h + 1) with h = expm1(2 x) / 2 = 2^n p + (2^n - 1) / 2, 2 x = n log(2) + 2 r,
-   p = expm1(2 r) / 2. Of log(2) single precision needs one part: for n > 0 tanh changes less than
-   x does. */
+   p = expm1(2 r) / 2. In single precision one part of log(2) is enough: for n > 0 tanh changes less
+   than x does. In double precision what the second part takes off r is added to p. */
 
 ARN_INLINE float arn_tanhf(float x)
 {
@@ -77,7 +77,7 @@ ARN_INLINE double arn_tanh(double x)
 {
     const double round = 0x1.8p52 + 1023, a = fabs(x);
     const double t = fma(a, 0x1.71547652b82fep+1, round), n = t - round;
-    const double r = fma(n, -0x1.abc9e3b39803fp-57, fma(n, -0x1.62e42fefa39efp-2, a));
+    const double r = fma(n, -0x1.62e42fefa39efp-2, a), rest = n * -0x1.abc9e3b39803fp-57;
     const double r2 = r * r, r4 = r2 * r2;
     const double q0 = fma(r, 0x1.5555555555559p-1, 1);
     const double q2 = fma(r, 0x1.111111110f6a9p-3, 0x1.555555555553ep-2);
@@ -86,7 +86,7 @@ ARN_INLINE double arn_tanh(double x)
     const double q8 = fma(r, 0x1.af5ee8b9b3670p-16, 0x1.27e5366059c02p-13);
     const double high = fma(fma(0x1.1ee88720a8b9fp-18, r2, q8), r4, fma(q6, r2, q4));
     const double q = fma(high, r4, fma(q2, r2, q0));
-    const double p = fma(q, r2, r);
+    const double p = r + fma(q, r2, rest);
     const double s = arn_double(arn_bits_double(t) << 52);
     const double h = fma(p, s, fma(s, 0.5, -0.5));
     const double y = h / (h + 1);

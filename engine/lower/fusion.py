@@ -347,6 +347,17 @@ class Fusion:
                 spots.append(spot)
         return stage, spots[0].group if spots else None, spots
 
+    def _read(self, operands: Sequence[Variable]) -> list[Variable]:
+        """The operands; in place of those that are inlined what they are computed from."""
+        found, waiting = list[Variable](), list(operands)
+        while waiting:
+            x = waiting.pop()
+            if x.owner in self.fused.inlined and type(x.owner.op) is Elemwise:
+                waiting.extend(x.owner.inputs)
+            else:
+                found.append(x)
+        return found
+
     def _gather(self, node: Apply) -> None:
         # What is read from must be in memory, so its stage is over.
         x, *indices = node.inputs
@@ -361,7 +372,7 @@ class Fusion:
             self._join(node, self._next(stage, self._domain(node.outputs[0])), None)
 
     def _place(self, node: Apply, operands: Sequence[Variable], lowest: int = -1) -> None:
-        stage, group, spots = self._latest(operands)
+        stage, group, spots = self._latest(self._read(operands))
         out = node.outputs[0]
         if group is not None and stage >= lowest and not group.is_full:
             axes = self._axes_in(group, out, operands, spots)

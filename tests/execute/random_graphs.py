@@ -34,9 +34,7 @@ class Graph:
 
     def shapes(self, sizes: dict[str, int], ones: Sequence[tuple[int, int]] = ()) -> list[tuple]:
         """The inputs' shapes; `ones` are (input, axis) that have the size 1 instead."""
-        shapes = [
-            tuple(1 if name == "1" else sizes[name] for name in axes) for axes in self.axes
-        ]
+        shapes = [tuple(1 if name == "1" else sizes[name] for name in axes) for axes in self.axes]
         return [
             tuple(1 if (n, k) in ones else size for k, size in enumerate(shape))
             for n, shape in enumerate(shapes)
@@ -45,7 +43,10 @@ class Graph:
     def values(self, shapes: Sequence[tuple], seed: int = 0, special: bool = False) -> list[Any]:
         """Arrays for the inputs: numbers near 1; some NaN, infinite or -0 if `special`."""
         rng = np.random.default_rng(seed)
-        return [_array(rng, x.dtype, shape, special) for x, shape in zip(self.inputs, shapes)]
+        return [
+            _array(rng, x.dtype, shape, special)
+            for x, shape in zip(self.inputs, shapes, strict=True)
+        ]
 
 
 def _array(rng: np.random.Generator, dtype: str, shape: tuple, special: bool) -> np.ndarray:
@@ -99,7 +100,9 @@ class Maker:
                 SIZES[a] if a in SIZES and (known == "all" or (known == "some" and n % 2)) else None
                 for a in axes
             ]
-            shape = [1 if a == "1" and known != "none" else s for a, s in zip(axes, shape)]
+            shape = [
+                1 if a == "1" and known != "none" else s for a, s in zip(axes, shape, strict=True)
+            ]
             x = T.tensor(dtype, tuple(shape), f"x{n}")
             self.graph.inputs.append(x)
             self.graph.axes.append(axes)
@@ -270,7 +273,9 @@ def _join(m: Maker) -> None:
     x, shape = m.pick("f", least=1)
     axis = m.random.randrange(len(shape))
     y = m.random.choice([x, T.tanh(x), x[::-1]])
-    m.add(T.concatenate([x, y], axis=axis), [2 * s if k == axis else s for k, s in enumerate(shape)])
+    m.add(
+        T.concatenate([x, y], axis=axis), [2 * s if k == axis else s for k, s in enumerate(shape)]
+    )
 
 
 def _dot(m: Maker) -> None:
@@ -389,7 +394,7 @@ def calls(graph: Graph, seed: int) -> Iterator[tuple[str, list[tuple], bool]]:
     yield "special", graph.shapes(SIZES), True
     fixed = {
         axes[k]
-        for x, axes in zip(graph.inputs, graph.axes)
+        for x, axes in zip(graph.inputs, graph.axes, strict=True)
         for k, size in enumerate(x.type.shape)
         if size is not None
     }

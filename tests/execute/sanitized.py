@@ -20,13 +20,8 @@ def layouts():
             outputs = [x for x in outputs if "max" not in str(x) and "min" not in str(x)]
         f = function(inputs, outputs)
         for size in SIZES if kind != "gather" else [33]:
-            given = [
-                tuple({SIZES[0]: 0}.get(size, min(size, 64)) for _ in shape) if len(shape) == 2
-                else (min(size, 64),)
-                for shape in shapes
-            ]  # fmt: skip
-            if kind == "gather":
-                given = shapes
+            given = [(min(size, 64),) * len(shape) for shape in shapes]
+            given = shapes if kind == "gather" else given
             for name, lay in LAYOUTS.items():
                 if name in SKIPPED or (size == 0 and name in ("rows repeated", "one number")):
                     continue

@@ -11,11 +11,15 @@ import pytest
 from arignote import config, function, grad
 from arignote import tensor as T
 from arignote.compile import get_mode
+from arignote.compile.link import executor_name
+from arignote.execute import geometry
 from arignote.rewrite import Tag
 from execute.random_graphs import SIZES, agree, calls, random_graph
 from ops import cases
 from oracles import assert_arrays
 from rewrite.test_random_graphs import everything, values_of
+
+needs_compiler = pytest.mark.skipif(executor_name(get_mode()) != "c", reason="no C compiler")
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +69,7 @@ PLAN = [(4, 40), (9, 70), (18, 25), (40, 5)]
 CHUNKS = [(steps, list(range(n, n + 5))) for steps, count in PLAN for n in range(0, count, 5)]
 
 
+@needs_compiler
 @pytest.mark.parametrize(("steps", "seeds"), CHUNKS, ids=str)
 def test_random_graphs(steps, seeds):
     for seed in seeds:
@@ -72,6 +77,20 @@ def test_random_graphs(steps, seeds):
         graph = random_graph(seed, steps)
         functions = [compiled(graph.inputs, graph.outputs, name) for name in ("c", "numpy")]
         check(graph, seed, *functions)
+
+
+@needs_compiler
+@pytest.mark.parametrize("seeds", [range(n, n + 5) for n in range(0, 40, 5)], ids=str)
+def test_random_graphs_in_many_jobs(seeds, monkeypatch):
+    """The same graphs, with each loop cut into as many jobs as it can be."""
+    monkeypatch.setattr(geometry, "WORTH_SHARING_NS", 1e-3)
+    monkeypatch.setattr(geometry, "BLOCK", 2)
+    for seed in seeds:
+        seed += 9000
+        graph = random_graph(seed, 9)
+        with config.change(threads=3):
+            c = compiled(graph.inputs, graph.outputs, "c")
+        check(graph, seed, c, compiled(graph.inputs, graph.outputs, "numpy"))
 
 
 # Graphs in which something was wrong once, with the number of their steps.
@@ -82,6 +101,7 @@ KNOWN = {
 }
 
 
+@needs_compiler
 @pytest.mark.parametrize(("seed", "steps"), KNOWN, ids=KNOWN.values())
 def test_graphs_that_went_wrong(seed, steps):
     graph = random_graph(seed, steps)
@@ -89,6 +109,7 @@ def test_graphs_that_went_wrong(seed, steps):
     check(graph, seed, *functions)
 
 
+@needs_compiler
 @pytest.mark.parametrize("level", ["o0", "o1", "o2", "o4"])
 def test_random_graphs_at_other_levels(level):
     for seed in range(8):
@@ -99,6 +120,7 @@ def test_random_graphs_at_other_levels(level):
         check(graph, seed, c, by_numpy)
 
 
+@needs_compiler
 @pytest.mark.parametrize("tag", [tag.value for tag in Tag])
 def test_each_tag_can_be_left_out(tag):
     """Beside test_random_graphs.py, whose oracle is the graph as written: in C, and `expand`."""
@@ -113,6 +135,7 @@ def test_each_tag_can_be_left_out(tag):
         assert_arrays(got, want, tag)
 
 
+@needs_compiler
 @pytest.mark.parametrize("tag", [tag.value for tag in Tag])
 def test_random_graphs_without_a_tag(tag):
     for seed in range(100, 106):
@@ -124,6 +147,7 @@ def test_random_graphs_without_a_tag(tag):
         check(graph, seed, c, by_numpy)
 
 
+@needs_compiler
 @pytest.mark.parametrize("seeds", [range(n, n + 5) for n in range(0, 20, 5)], ids=str)
 def test_gradients_and_updates(seeds):
     """Gradients with a step of descent, which BLAS and loops write to new arrays."""
@@ -156,6 +180,7 @@ def cases_of(module):
     return [case for case in {id(c): c for c in found}.values() if isinstance(case, cases.Case)]
 
 
+@needs_compiler
 def test_op_cases_run_as_c():
     """What tests/ops/ tests is the C executor, where there is a compiler."""
     case = cases.Case("", lambda x: x + 1, lambda x: x + 1, (np.ones(2),))

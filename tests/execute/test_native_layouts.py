@@ -8,6 +8,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from arignote import config, function, shared
 from arignote import tensor as T
+from arignote.compile import get_mode
+from arignote.compile.link import executor_name
+
+pytestmark = pytest.mark.skipif(executor_name(get_mode()) != "c", reason="no C compiler")
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +119,8 @@ def test_layouts(kind, layout):
         COMPILED[kind] = function(inputs, outputs)
         assert COMPILED[kind].linker == "c"
     f, lay = COMPILED[kind], LAYOUTS[layout]
-    plain = [numbers(shape, z.dtype, n) for n, (z, shape) in enumerate(zip(inputs, shapes))]
+    pairs = zip(inputs, shapes, strict=True)
+    plain = [numbers(shape, z.dtype, n) for n, (z, shape) in enumerate(pairs)]
     for position in [*range(len(inputs)), None]:
         laid = [lay(p) if position in (k, None) else p for k, p in enumerate(plain)]
         # The same numbers as those of a layout in which some are repeated.

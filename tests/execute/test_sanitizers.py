@@ -15,7 +15,7 @@ from arignote.errors import CompilerError
 from arignote.execute.compiler import find_compiler
 
 TESTS = Path(__file__).parents[1]
-FLAGS = "-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g"
+FLAGS = "-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -g"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Without a C compiler, or with one that fails: NumPy, said once; or an error, where C was asked for.
+"""Without a C compiler, or with one that fails: NumPy, said once; an error, where C was asked for.
 
 Each case is a Python of its own, started by its path, with a PATH that leads nowhere.
 """
@@ -6,11 +6,8 @@ Each case is a Python of its own, started by its path, with a PATH that leads no
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
 
 WORK = """
 import warnings
@@ -97,7 +94,9 @@ def test_c_by_name_is_an_error_with_the_command(tmp_path):
 @pytest.fixture
 def failing(tmp_path):
     path = tmp_path / "cc"
-    path.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "cc 1.0" && exit 0\necho "boom" >&2\nexit 1\n')
+    path.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "cc 1.0" && exit 0\necho "boom" >&2\nexit 1\n'
+    )
     path.chmod(0o755)
     return f"config.cc = {str(path)!r}\n"
 

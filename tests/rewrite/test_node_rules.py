@@ -106,6 +106,11 @@ CASES = {
         ("x:34 y:2", lambda x, y: grad((-T.tanh(y) * T.log(picked(x))).sum(), x)),
     ],
     "read_of_all": [("x:nm", lambda x: x[::-1, :]), ("x:nm", lambda x: x[:, :])],
+    "new_axes": [
+        ("x:n", lambda x: x[:, None]),
+        ("x:nm", lambda x: x[None, :, None]),
+        ("x:34", lambda x: x[:, None, :, None]),
+    ],
     "read_of_read": [
         ("x:nm", lambda x: x[1:][1:]),
         ("x:nm", lambda x: x[::-1, 2:][::-1, ::2]),

@@ -47,6 +47,19 @@ def _dims(node: Any) -> Sequence[Size]:
     return node.outputs[0].type.dims
 
 
+def _new_axes(make: Any, node: Any) -> Any:
+    """x[:, None], with full slices and new axes only, is a dimshuffle."""
+    entries = node.op.pattern.entries
+    if not all(isinstance(e, NewAxis) or (isinstance(e, Range) and e.is_all) for e in entries):
+        return None
+    x, axis = node.inputs[0], 0
+    order: list[int | None] = []
+    for entry in entries:
+        order.append(None if isinstance(entry, NewAxis) else axis)
+        axis += not isinstance(entry, NewAxis)
+    return make(DimShuffle((*order, *range(axis, x.type.ndim))), x)
+
+
 def _inner(node: Any, op: type) -> Any:
     """The node of what is read, if it is of this op."""
     made = node.inputs[0].owner
@@ -269,6 +282,7 @@ def _rule(name: str, root: Head, function: Any, doc: str, *operands: Head) -> No
 
 RULES = (
     _rule("read_of_all", Subtensor, _plain, "x[i, :] = x[i]"),
+    _rule("new_axes", Subtensor, _new_axes, "x[:, None] = x.dimshuffle(0, 'x')"),
     _rule("read_of_read", Subtensor, _read_of_read, "x[a][b] = x[c]", Subtensor),
     _rule("read_of_write", Subtensor, _read_of_write, "a read of a write", WriteSubtensor),
     _rule("read_of_shuffle", Subtensor, _read_of_shuffle, "x.T[i, :] = x[:, i]", DimShuffle),
