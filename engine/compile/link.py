@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arignote import lazy
+from arignote.compile.background import in_background
 from arignote.compile.mode import FUSION, Mode
 from arignote.compile.progress import progress_line
 from arignote.config import AsyncCompile, Linker, config
@@ -139,7 +140,9 @@ def _native(
     graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool
 ) -> Linked:
     executor = lazy.module("arignote.execute.c")
-    lazy.module("arignote.execute.runtime").prepare()
+    runtime = lazy.module("arignote.execute.runtime")
+    if not runtime.is_ready():
+        in_background(runtime.prepare)
     optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes, expand=True)
     program = lazy.module("arignote.lower.schedule").schedule(
         optimized.graph, optimized.sizes, shared, FUSION not in mode.excluded

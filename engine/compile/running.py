@@ -1,11 +1,11 @@
 """Running: a linked graph, with NumPy until C code that takes long to compile is there."""
 
-import atexit
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 
+from arignote.compile.background import in_background
 from arignote.compile.link import Linked, link, link_numpy, tell
 from arignote.compile.mode import Mode
 from arignote.compile.progress import progress_line
@@ -13,10 +13,7 @@ from arignote.config import Linker, config
 from arignote.errors import CompilerError
 from arignote.graph import FunctionGraph, SharedVariable
 
-_EXIT_S = 2.0
 _POLL_S = 0.1
-
-_threads: set[threading.Thread] = set()
 
 
 class Running:
@@ -58,9 +55,7 @@ class Running:
         """
         self._changed = changed or _nothing
         if not self._done.is_set():
-            thread = threading.Thread(target=self._work, name="arignote-compile", daemon=True)
-            _threads.add(thread)
-            thread.start()
+            in_background(self._work)
 
     def settled(self) -> Linked:
         """What runs now; where compiling failed, the user's thread is told so here.
@@ -121,7 +116,6 @@ class Running:
             self._problem = error
         finally:
             self._done.set()
-            _threads.discard(threading.current_thread())
 
     def _report(self, done: int, total: int) -> None:
         self._files = (done, total)
@@ -129,14 +123,3 @@ class Running:
 
 def _nothing() -> None:
     pass
-
-
-@atexit.register
-def _await_threads() -> None:
-    """Lets threads put away what their compilers leave, which have been ended by now.
-
-    That is so since what is registered later is called earlier.
-    """
-    end = time.monotonic() + _EXIT_S
-    for thread in list(_threads):
-        thread.join(max(0.0, end - time.monotonic()))

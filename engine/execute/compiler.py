@@ -31,6 +31,12 @@ FLAGS = (
     "-fno-trapping-math",
     "-ffp-contract=off",
     "-fwrapv",
+    # Among what these are is to leave the vector registers clean behind, without which SSE code
+    # that runs next crawls.
+    "-fexpensive-optimizations",
+    # sin(atan(x)) would become x / sqrt(x * x + 1) or 1, and NaN with it.
+    "-fno-builtin-atan",
+    "-fno-builtin-atanf",
     "-std=c99",
     "-fPIC",
     "-shared",

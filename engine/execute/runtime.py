@@ -10,7 +10,6 @@ repeat bit for bit, whatever the number of threads.
 import contextlib
 import functools
 import struct
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -100,20 +99,13 @@ def runtime() -> Runtime:
     return load_runtime(OPTIONS)
 
 
+def is_ready() -> bool:
+    """Whether the runtime is loaded."""
+    return bool(runtime.cache_info().currsize)
+
+
 def prepare() -> None:
-    """Has the runtime compiled, if it is not yet, while the caller does something else.
-
-    An error is left to whoever needs the runtime.
-    """
-    if not runtime.cache_info().currsize and not _preparing:
-        _preparing.append(threading.Thread(target=_prepare, daemon=True))
-        _preparing[0].start()
-
-
-_preparing: list[threading.Thread] = []
-
-
-def _prepare() -> None:
+    """Has the runtime compiled; an error is left to whoever needs the runtime."""
     with contextlib.suppress(CompilerError):
         compile_c(SOURCE.read_text("utf-8"), OPTIONS)
 

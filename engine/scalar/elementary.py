@@ -130,7 +130,7 @@ sigmoid = ScalarOp(
 )  # fmt: skip
 softplus = ScalarOp(
     "softplus", lambda x: np.logaddexp(x, 0).astype(x.dtype, copy=False),
-    "(fmax{f}({0}, 0) + log1p{f}(exp{f}(-fabs{f}({0}))))", lambda g, out, x: (g * sigmoid(x),),
+    "(({0} < 0 ? 0 : {0}) + log1p{f}(exp{f}(-fabs{f}({0}))))", lambda g, out, x: (g * sigmoid(x),),
     REAL_FLOAT, doc="log(1 + exp(x)), without overflow.",
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ import pytest
 
 import arignote.tensor as T
 from arignote import config, function, shared
-from arignote.compile import link, progress, running
+from arignote.compile import background, link, progress
 from arignote.errors import CompilerError
 from arignote.execute import c
 
@@ -98,7 +98,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compil
     with config.change(cc=str(script), cache_dir=str(tmp_path / "cache")):
         yield found
         found.go()
-        for thread in list(running._threads):
+        for thread in list(background._threads):
             thread.join(LIMIT_S)
 
 
