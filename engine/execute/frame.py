@@ -124,8 +124,11 @@ class FrameBuilder:
         table = np.array(self.words, "int64")
         words = ffi().from_buffer("int64_t[]", table)
         shapes = tuple([self._shape(x) for x in part.outputs])
-        address = [int(ffi().cast("intptr_t", pointer)) for pointer in (words, args)]
-        whole = ffi().new("int64_t[]", [address[0], self.step_count, address[1]])
+        alignments = ffi().new(
+            "int64_t[]", [x.type.numpy_dtype.alignment for x in part.inputs] or [1]
+        )
+        at = [int(ffi().cast("intptr_t", pointer)) for pointer in (words, args, alignments)]
+        whole = ffi().new("int64_t[]", [at[0], self.step_count, at[1], len(part.inputs), at[2]])
         held = [None] * len(part.inputs)
         return Frame(
             words,
@@ -133,7 +136,7 @@ class FrameBuilder:
             args,
             shapes,
             whole,
-            (table, kept),
+            (table, kept, alignments),
             self.owners,
             held,
             list(held),

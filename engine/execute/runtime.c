@@ -688,10 +688,16 @@ typedef struct {
     const int64_t *table;
     int64_t steps;
     char *const *args;
+    int64_t inputs;
+    const int64_t *alignments; /* of the first arguments, each a power of two */
 } arn_frame;
 
+/* As arn_run; -1 and nothing done where an input does not lie as its dtype asks for. */
 int64_t arn_call(const arn_frame *frame)
 {
+    for (int64_t k = 0; k < frame->inputs; k++)
+        if ((uintptr_t)frame->args[k] & (uintptr_t)(frame->alignments[k] - 1))
+            return -1;
     return arn_run(frame->table, frame->steps, frame->args, NULL);
 }
 

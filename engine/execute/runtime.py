@@ -54,8 +54,9 @@ class Runtime:
         0, or 1 + the number of the step that failed. Unless `nanoseconds` is NULL the time of each
         step is added to its place there.
     call : cffi function
-        `int64_t call(const int64_t *frame)`: the same without times; a frame has the addresses of
-        a table, the number of its steps, and the address of the arguments.
+        `int64_t call(const int64_t *frame)`: the same without times; a frame has the address of a
+        table, the number of its steps, the address of the arguments, the number of those that are
+        inputs, and the address of the alignments that these must have (else the result is -1).
     set_threads, get_threads : cffi functions
         How many threads work at once, the caller included; see `use`.
     blas : Blas or None
