@@ -200,8 +200,11 @@ class _Writer:
 
     def _arg(self, n: int, dtype: str) -> str:
         """A value as an operand in a dtype."""
-        have = self.kernel.values[n].dtype
-        return self._name(n) if have == dtype else f"({STORED_TYPES[dtype]}){self._name(n)}"
+        have, name, type_ = self.kernel.values[n].dtype, self._name(n), STORED_TYPES[dtype]
+        if have == dtype:
+            return name
+        # A choice, which compilers vectorise; they do not convert vectors of bool.
+        return f"({name} ? ({type_})1 : ({type_})0)" if have == "bool" else f"({type_}){name}"
 
     def _value(self, n: int, place: str = "") -> None:
         """Declares a value; `place` is what a load in the innermost loop reads."""

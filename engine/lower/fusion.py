@@ -51,8 +51,11 @@ class Group:
 
     @property
     def is_full(self) -> bool:
-        """Whether the group takes no more elementwise nodes."""
-        return len(self.members) >= self.cap
+        """Whether the group takes no more elementwise nodes.
+
+        Those of rows are computed in several loops, none of which has all of them.
+        """
+        return len(self.members) >= (self.cap if self.split is None else 2 * self.cap)
 
     @property
     def takes_reductions(self) -> bool:
@@ -455,17 +458,26 @@ class Fusion:
         self.stage[out] = group.stage
         self.fused.spots[out] = Spot(group, axes)
 
+    def _axes_of(
+        self, group: Group, x: Variable, operands: Sequence[Variable], spots: Sequence[Spot]
+    ) -> tuple[int | None, ...] | None:
+        """The domain axes that what is reduced has in the group that computes it."""
+        spot = self.fused.spots.get(x)
+        return spot.axes if spot is not None else self._axes_in(group, x, operands, spots)
+
     def _reduction(self, node: Apply) -> None:
         x, out, op = node.inputs[0], node.outputs[0], node.op
         assert isinstance(op, Reduce)
-        stage, group, spots = self._latest([x])
-        if group is None or not group.takes_reductions:
+        operands = self._read([x])
+        stage, group, spots = self._latest(operands)
+        known = None if group is None else self._axes_of(group, x, operands, spots)
+        if group is None or known is None or not group.takes_reductions:
             domain = self._domain(x)
             group = self._next(stage, domain)
             count = iter(range(len(domain)))
             axes = tuple([None if k == 1 else next(count) for k in self.table.keys(x.type.dims)])
         else:
-            axes = spots[0].axes
+            axes = known
         kept = [axis for n, axis in enumerate(axes) if n not in op.axes]
         left = tuple([axis for axis in kept if axis is not None])
         rank = len(group.domain)

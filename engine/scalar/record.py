@@ -233,6 +233,10 @@ def cast_to(dtype: str) -> ScalarOp:
         f"cast_{dtype}",
         convert,
         c=f"({C_TYPES[dtype]})({{0}})" if dtype in C_TYPES else None,
+        # Compilers vectorise a choice, but no conversion of vectors of bool.
+        c_kinds={"b": f"({{0}} ? ({C_TYPES[dtype]})1 : ({C_TYPES[dtype]})0)"}
+        if dtype in C_TYPES
+        else {},
         grad=_cast_gradient if types.is_float(dtype) else None,
         rule=DTypeRule("buifc", _same, lambda _: dtype),
         doc=f"The operand converted to {dtype}.",
