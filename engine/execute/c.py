@@ -16,6 +16,8 @@ from arignote.execute.frame import (
     Frame,
     FrameBuilder,
     UnfitError,
+    Workspace,
+    workspace,
 )
 from arignote.execute.geometry import LoopsCost, kernel_cost, merging_kernel
 from arignote.execute.kernels import CHARACTER_S, addresses, seconds_to_compile
@@ -144,6 +146,8 @@ class Native:
             if isinstance(step, NodeStep)
         }
         self.frames: dict[Any, list[Frame]] = {}
+        # One for each thread that calls at once; frames for other sizes use them too.
+        self.spaces: list[Workspace] = []
         self._hosts: dict[Any, dict[Variable, np.ndarray]] = {}
 
     def __call__(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -208,7 +212,10 @@ class Native:
             data = buffer(array)
             alive.append(data)
             args[n] = data
+        space = workspace(self.spaces, frame.room)
+        args[len(alive)] = space.buffer
         failed = self._call(frame)
+        self.spaces.append(space)
         pool.append(frame)  # type: ignore[union-attr]
         if failed:
             raise UnfitError

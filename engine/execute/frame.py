@@ -60,7 +60,8 @@ class Frame:
 
     `whole` is what the runtime takes for both; `owners` has for each step of the table the number
     of the part's step that it belongs to; `held` are arrays of inputs that the arguments still
-    point to, and `buffers` what keeps them in place.
+    point to, and `buffers` what keeps them in place; `room` is the size of the workspace that the
+    argument after inputs and outputs must lead to.
     """
 
     table: Any
@@ -72,6 +73,27 @@ class Frame:
     owners: Sequence[int]
     held: list[Any]
     buffers: list[Any]
+    room: int
+
+
+class Workspace:
+    """Memory for what lies between the steps of a call, in whole cache lines."""
+
+    __slots__ = ("buffer", "room")
+
+    def __init__(self, room: int) -> None:
+        memory = np.empty(room + ALIGNMENT, "uint8")
+        shift = -memory.__array_interface__["data"][0] % ALIGNMENT
+        self.room, self.buffer = room, ffi().from_buffer(memory[shift:])
+
+
+def workspace(spare: list[Workspace], room: int) -> Workspace:
+    """A workspace of at least this size, a spare one if there is one."""
+    try:
+        found = spare.pop()
+    except IndexError:
+        return Workspace(room)
+    return found if found.room >= room else Workspace(room)
 
 
 class FrameBuilder:
@@ -112,14 +134,11 @@ class FrameBuilder:
             else:
                 self._alias(step)
             self.owners += [number] * (self.step_count - count)
-        size = self.fixed + self.partial
-        memory = np.empty(size + ALIGNMENT, "uint8")
-        shift = -memory.__array_interface__["data"][0] % ALIGNMENT
         args = ffi().new("char*[]", self.workspace + 1 + len(self.arrays))
-        kept: list[Any] = [memory]
-        for n, array in enumerate((memory[shift:], *self.arrays)):
+        kept: list[Any] = []
+        for n, array in enumerate(self.arrays):
             buffer = ffi().from_buffer(array)
-            args[self.workspace + n] = buffer
+            args[self.workspace + 1 + n] = buffer
             kept.append(buffer)
         table = np.array(self.words, "int64")
         words = ffi().from_buffer("int64_t[]", table)
@@ -140,6 +159,7 @@ class FrameBuilder:
             self.owners,
             held,
             list(held),
+            self.fixed + self.partial,
         )
 
     # ---- memory -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from arignote.execute.c import Native
+from arignote.execute.frame import workspace
 from arignote.execute.libraries import ffi
 from arignote.graph import SharedVariable
 from arignote.lower.steps import Part
@@ -111,7 +112,15 @@ def _body(
         space[f"t{n}"] = x.type.numpy_dtype
         lines.append(f"    r{n} = empty(o{n}, t{n})")
         lines.append(f"    args[{n}] = b{n} = buffer(r{n})")
-    lines += ["    failed = call(frame.whole)"]
+    if part.pieces or any(loops.kernel.accumulates for loops in native.program.kernels):
+        space |= {"workspace": workspace, "spaces": native.spaces}
+        lines += [
+            "    space = workspace(spaces, frame.room)",
+            f"    args[{len(place)}] = space.buffer",
+        ]
+        lines += ["    failed = call(frame.whole)", "    spaces.append(space)"]
+    else:
+        lines += ["    failed = call(frame.whole)"]
     lines += ["except (ValueError, BufferError):", "    failed = True"]
     lines += ["pool.append(frame)", "if failed:", "    return MISS"]
     count = len(results) - len(targets)
