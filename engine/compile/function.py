@@ -11,6 +11,7 @@ import numpy as np
 from arignote import lazy
 from arignote.compile.io import In, Out, first, parse_inputs, parse_outputs
 from arignote.compile.mode import Mode, get_mode
+from arignote.compile.observers import observed, observers, register
 from arignote.compile.prepare import (
     Pairs,
     add_defaults,
@@ -228,17 +229,18 @@ class Function:
         self._borrowed = tuple(borrowed)
         self._running = Running(self.graph, self.mode, self._shared)
         self._general: Running | None = None
-        self._changed()
-        self._running.start(_if_alive(WeakMethod(self._changed)))
+        register(self)
+        self.take_over()
+        self._running.start(_if_alive(WeakMethod(self.take_over)))
 
-    def _changed(self) -> None:
-        """Takes over what runs from now on."""
+    def take_over(self) -> None:
+        """Looks up what runs from now on; called when that has changed."""
         linked = self._linked
         self.fgraph: FunctionGraph = linked.graph
         self.rewrites: list[Firing] = linked.rewrites
         self.program: Program | LoopProgram = linked.program
         quick: Callable[..., Any] | None = None
-        if self._simple and linked.native is not None:
+        if self._simple and linked.native is not None and not observers():
             arrange = None if self._arrange is first else self._arrange
             module = lazy.module("arignote.execute.quick")
             self._miss = module.MISS
@@ -358,8 +360,16 @@ class Function:
             for lock in self._locks:
                 lock.release()
 
-    def _compute(self, values: list[np.ndarray]) -> list[np.ndarray]:
+    def _compute(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for filtered inputs; updates are stored."""
+        __tracebackhide__ = True
+        if observers():
+            results: list[np.ndarray] = observed(self, values, self._computed)
+            return results
+        return self._computed(values)
+
+    def _computed(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As `_compute`, with nobody looking on."""
         __tracebackhide__ = True
         stored = [cell.get_value(borrow=True) for cell in self._shared]
         linked = self._running.linked

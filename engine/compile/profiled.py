@@ -27,8 +27,8 @@ class ProfiledFunction(Function):
         """What the calls so far took."""
         return self._profile
 
-    def _changed(self) -> None:
-        super()._changed()
+    def take_over(self) -> None:
+        super().take_over()
         self._quick = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
