@@ -12,8 +12,10 @@ from hypothesis import settings
 # Read when arignote is imported, here and in the interpreters that tests start. Kernels that an
 # earlier run or another worker compiled are found in the folder: an entry's name is the hash of
 # its source, compiler and flags, so what is found is what would be compiled.
+# ARIGNOTE_TEST_CC names a compiler to test, if it is not the one that a user would get.
 os.environ["ARIGNOTE_FLAGS"] = (
     f"cache_dir={Path(__file__).parents[1] / '.pytest_cache' / 'arignote-kernels'}"
+    f",cc={os.environ.get('ARIGNOTE_TEST_CC', '')}"
 )
 
 from arignote.compile import link
@@ -22,7 +24,7 @@ from arignote.config import FLAGS, config
 # Tests hold with NumPy too, and warnings are errors; those about this warning ask for it.
 link._told.add("missing")
 
-KERNELS = config.cache_dir
+KERNELS, COMPILER = config.cache_dir, config.cc
 
 # No deadline: a busy machine is no failure. The same examples everywhere: CI finds what a
 # developer finds.
@@ -37,5 +39,5 @@ def flags_at_defaults() -> Iterator[None]:
     Only the kernel cache lies elsewhere: the user's is left alone.
     """
     defaults = {name: flag.default for name, flag in FLAGS.items()}
-    with config.change(**{**defaults, "cache_dir": KERNELS}):
+    with config.change(**{**defaults, "cache_dir": KERNELS, "cc": COMPILER}):
         yield

@@ -31,9 +31,6 @@ FLAGS = (
     "-fno-trapping-math",
     "-ffp-contract=off",
     "-fwrapv",
-    # Among what these are is to leave the vector registers clean behind, without which SSE code
-    # that runs next crawls.
-    "-fexpensive-optimizations",
     # sin(atan(x)) would become x / sqrt(x * x + 1) or 1, and NaN with it.
     "-fno-builtin-atan",
     "-fno-builtin-atanf",
@@ -44,6 +41,10 @@ FLAGS = (
 # Loops that call exp, tanh, sin... take a fifth to two fifths less time; others as long as before.
 # Compilers would take vectors half as wide, for processors that slowed down.
 WIDE = "-mprefer-vector-width=512"
+# Among what these are is to leave the vector registers clean behind, without which SSE code that
+# runs next crawls. Clang does so anyway, and warns of the flag.
+GCC_FLAGS = ("-fexpensive-optimizations",)
+GCC_OWNER = "Free Software Foundation"
 INSTALL = (
     ("apt-get", "apt-get install gcc libc6-dev"),
     ("dnf", "dnf install gcc"),
@@ -69,10 +70,16 @@ class Compiler:
         """The first line of its version."""
         return self.version.partition("\n")[0] or self.command[0]
 
+    @property
+    def is_gcc(self) -> bool:
+        """Whether it is GNU's, whatever its command is called."""
+        return GCC_OWNER in self.version
+
     def arguments(self, options: Sequence[str]) -> list[str]:
         """The command with all that decides what it makes of a source."""
         wide = (WIDE,) if "avx512f" in cpu_features().split() else ()
-        return [*self.command, *FLAGS, *wide, *options]
+        own = GCC_FLAGS if self.is_gcc else ()
+        return [*self.command, *FLAGS, *own, *wide, *options]
 
     def key(self, source: str, options: Sequence[str] = ()) -> str:
         """The cache's key of a source compiled by this compiler on this machine."""

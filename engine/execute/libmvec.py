@@ -17,7 +17,6 @@ LIBRARY = "libmvec.so.1"
 VARIANTS = (("bN2", "cN4", "dN4", "eN8"), ("bN4", "cN8", "dN8", "eN16"))
 # A letter for each argument.
 ARGUMENTS = ("v", "vv")
-GCC = "Free Software Foundation"
 
 
 def vector_functions(names: Iterable[str], compiler: Compiler) -> list[str]:
@@ -34,7 +33,7 @@ def vector_functions(names: Iterable[str], compiler: Compiler) -> list[str]:
         What is to compile the declarations.
     """
     system = (sys.platform, platform.machine())
-    if system != ("linux", "x86_64") or GCC not in compiler.version:
+    if system != ("linux", "x86_64") or not compiler.is_gcc:
         return []
     return [name for name in names if _has_all(name)]
 

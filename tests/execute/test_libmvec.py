@@ -62,7 +62,8 @@ def test_those_are_named_that_are_there():
 
 
 def test_others_have_none(monkeypatch):
-    gcc = Compiler(("/usr/bin/gcc",), f"gcc 12\nCopyright (C) 2022 {libmvec.GCC}, Inc.")
+    owner = compiler_module.GCC_OWNER
+    gcc = Compiler(("/usr/bin/gcc",), f"gcc 12\nCopyright (C) 2022 {owner}, Inc.")
     clang = Compiler(
         ("/usr/bin/clang",), "Debian clang version 14.0.6\nTarget: x86_64-pc-linux-gnu"
     )
