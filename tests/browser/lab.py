@@ -18,14 +18,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import nbformat
 from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
 
+TUTORIALS = Path(__file__).resolve().parents[2] / "notebooks"
 VIEWPORT = {"width": 1400, "height": 1000}
 SCROLL_STEP = 850
 MAX_SCREENSHOTS = 30
@@ -202,27 +204,45 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def run_notebook(browser: Browser, lab: Lab, name: str, pictures: Path) -> Report:
-    """Opens a notebook, clears it, runs all cells and looks at what came out."""
-    report = Report()
+@contextmanager
+def open_notebook(browser: Browser, lab: Lab, name: str, report: Report) -> Iterator[Page]:
+    """The page of a notebook whose kernel is ready, for the length of a `with` block."""
     page = browser.new_page(viewport=VIEWPORT)
     try:
         stay_inside(page, report)
         page.on("pageerror", lambda error: report.page_errors.append(str(error)))
         page.goto(f"{lab.url}/lab/tree/{quote(name)}?reset")
         page.wait_for_function(KERNEL_IDLE, timeout=KERNEL_START_MS)
-        start = time.monotonic()
-        page.evaluate(RUN_ALL)
-        page.wait_for_function("window.arignoteRunEnded", timeout=RUN_MS)
-        page.wait_for_function(KERNEL_IDLE, timeout=RUN_MS)
-        report.seconds = time.monotonic() - start
-        page.wait_for_timeout(500)
-        read_outputs(json.loads(page.evaluate(NOTEBOOK_JSON)), report)
-        report.svg_sizes = [tuple(size) for size in page.evaluate(DRAWN_SVGS)]
-        take_screenshots(page, pictures / Path(name).stem, report)
+        yield page
     finally:
         page.close()
+
+
+def run_all(page: Page, report: Report) -> None:
+    """Clears the notebook, runs all its cells and notes what came out."""
+    start = time.monotonic()
+    page.evaluate(RUN_ALL)
+    page.wait_for_function("window.arignoteRunEnded", timeout=RUN_MS)
+    page.wait_for_function(KERNEL_IDLE, timeout=RUN_MS)
+    report.seconds = time.monotonic() - start
+    page.wait_for_timeout(500)
+    read_outputs(json.loads(page.evaluate(NOTEBOOK_JSON)), report)
+
+
+def run_notebook(browser: Browser, lab: Lab, name: str, pictures: Path) -> Report:
+    """Opens a notebook, clears it, runs all cells and looks at what came out."""
+    report = Report()
+    with open_notebook(browser, lab, name, report) as page:
+        run_all(page, report)
+        report.svg_sizes = [tuple(size) for size in page.evaluate(DRAWN_SVGS)]
+        take_screenshots(page, pictures / Path(name).stem, report)
     return report
+
+
+def write_notebook(folder: Path, name: str, cells: Sequence[str]) -> None:
+    """A notebook of code cells, in the folder that a server shows."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(x) for x in cells])
+    nbformat.write(notebook, folder / name)
 
 
 def stay_inside(page: Page, report: Report) -> None:
