@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from workloads import MLP_BATCH, MLP_SIZES, OTHER_BATCHES
+from workloads import MLP_BATCH, MLP_SIZES, OTHER_BATCHES, RESIDUAL_WIDTH
 
 # Bytes read and written by one copy: what the caches hold, a large array, and beyond all caches.
 COPIES = {"128k": 1 << 17, "12m": 12 << 20, "256m": 256 << 20}
@@ -32,6 +33,9 @@ def main() -> None:
     found["gemv_t"] = best(lambda: x.T @ v, seconds)
     found["mlp_products"] = best(mlp_products(), seconds)
     found["batch_products"] = best(batch_products(), seconds)
+    found["residual_products"] = best(residual_products(), seconds)
+    for name, dtype in (("functions", "float32"), ("functions64", "float64")):
+        found[name] = functions(dtype, seconds)
     print(json.dumps(found))
 
 
@@ -103,6 +107,27 @@ def batch_products() -> Callable[[], None]:
                 x @ w
 
     return step
+
+
+def residual_products() -> Callable[[], None]:
+    """The products of a call of residual1000: one a layer forward, two back."""
+    x, w, out = np.ones((3, RESIDUAL_WIDTH, RESIDUAL_WIDTH), "float32")
+
+    def step() -> None:
+        for _ in range(1000):
+            np.matmul(x, w, out=out)
+            np.matmul(x.T, w, out=out)
+            np.matmul(x, w.T, out=out)
+
+    return step
+
+
+def functions(dtype: str, seconds: float, size: int = 8192) -> float:
+    """Seconds for tanh and exp of a million numbers, each core having its share of them cached."""
+    x = np.linspace(-3, 3, size, dtype=dtype)
+    out = np.empty_like(x)
+    each = sum(best(lambda f=f: f(x, out=out), seconds) for f in (np.tanh, np.exp)) / size
+    return 1e6 * each / len(os.sched_getaffinity(0))
 
 
 if __name__ == "__main__":

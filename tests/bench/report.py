@@ -110,6 +110,8 @@ def _limits(limits: dict[str, float]) -> str:
         f"of 400 x 784 doubles with a vector {ms['gemv']}, of their transpose {ms['gemv_t']}",
         f"the products of a step of mlp {ms['mlp_products']}",
         f"the products of a forward pass at all the other batch sizes {ms['batch_products']}",
+        f"the products of a call of residual1000 {ms['residual_products']}",
+        f"tanh and exp of 1,000,000 cached floats {ms['functions']}, doubles {ms['functions64']}",
     ]
     lines = "\n".join(f"- {line}" for line in [*copies, *products])
     return f"Limits, measured before and after the rest, the better of the two:\n\n{lines}"

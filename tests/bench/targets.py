@@ -144,8 +144,15 @@ def _products_bound(name: str, results: Results) -> tuple[float, str] | None:
     return None if seconds is None else (seconds, "its products with NumPy")
 
 
+def _functions_bound(row: str, results: Results) -> tuple[float, str] | None:
+    """The time of the row's tanh and exp alone."""
+    seconds = results.limits.get(COMPUTE_BOUND[row])
+    return None if seconds is None else (seconds, "its tanh and exp with NumPy, cached and shared")
+
+
 def _beside_best(row: str) -> Target:
-    number, limit = partial(_over_best_peer, row), partial(_memory_bound, row)
+    bound = partial(_functions_bound, row) if row in COMPUTE_BOUND else None
+    number, limit = partial(_over_best_peer, row), bound or partial(_memory_bound, row)
     return Target(row, "<= 0.5x the best peer", 0.5, number, limit)
 
 
@@ -155,6 +162,7 @@ def _beside_numpy(row: str, asked: str, bound: float, strict: bool = False) -> T
 
 
 ELEMENTWISE = ["elem10k", "elem1m", "elem64-10k", "elem64-1m", "logsin100k", "logsin4m"]
+COMPUTE_BOUND = {"elem1m": "functions", "elem64-1m": "functions64"}
 TARGETS = [
     Target("call", "<= 1.2 us", 0.0012, partial(_call, "call")),
     *map(_beside_best, ELEMENTWISE),
@@ -175,7 +183,13 @@ TARGETS = [
     Target("chain300", "call <= 0.7x JAX", 0.7, partial(_over, "chain300", "jax")),
     Target("growth", "t(2n)/t(n) < 2.3", 2.3, _growth, strict=True),
     Target("residual1000", "build < 1 s", 1.0, partial(_built, "residual1000"), strict=True),
-    Target("residual1000", "call <= 0.2x JAX", 0.2, partial(_over, "residual1000", "jax")),
+    Target(
+        "residual1000",
+        "call <= 0.2x JAX",
+        0.2,
+        partial(_over, "residual1000", "jax"),
+        partial(_products_bound, "residual_products"),
+    ),
     Target(
         "build",
         "cold <= 0.2 s",
