@@ -244,14 +244,14 @@ class TensorType(Type):
     def __init__(self, dtype: object, shape: Iterable[Size] = ()) -> None:
         dims = tuple(shape)
         for size in dims:
-            if (type(size) is not int or size < 0) and type(size) is not Dim and size is not None:
+            if type(size) is not Dim and (type(size) is not int or size < 0) and size is not None:
                 dims = _check_sizes(dims)
                 break
-        name = check_dtype(dtype)
+        name = dtype if type(dtype) is str and dtype in _DTYPE_SET else check_dtype(dtype)
         object.__setattr__(self, "dtype", name)
         object.__setattr__(self, "numpy_dtype", _NUMPY_DTYPES[name])
         object.__setattr__(self, "dims", dims)
-        shape = tuple([size if isinstance(size, int) else None for size in dims])
+        shape = tuple([size if type(size) is int else None for size in dims])
         object.__setattr__(self, "shape", shape)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -274,9 +274,11 @@ class TensorType(Type):
 
     def with_dims(self) -> "TensorType":
         """This type with a dim of its own for each unknown size."""
-        if None not in self.dims:
-            return self
-        return TensorType(self.dtype, [Dim() if size is None else size for size in self.dims])
+        for size in self.dims:
+            if size is None:
+                dims = [Dim() if size is None else size for size in self.dims]
+                return TensorType(self.dtype, dims)
+        return self
 
     def astype(self, dtype: str) -> "TensorType":
         """The same sizes with another dtype."""

@@ -1,19 +1,27 @@
 """The fast way into a function: Python code written for it, which does what most calls need.
 
+Functions of hundreds of arrays have a loop in place of code for each: the code would be long.
+
 A call qualifies whose arguments are arrays of the right dtypes, in C order, with sizes that were
 met before: everything else about them was checked then. Others take the general way.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from operator import is_not
 from typing import Any
 
 import numpy as np
 
 from arignote.execute.c import Native
-from arignote.execute.frame import workspace
+from arignote.execute.frame import Frame, workspace
 from arignote.execute.libraries import ffi
 from arignote.graph import SharedVariable
+from arignote.graph.variable import store_all
 from arignote.lower.steps import Part
+
+# Arrays, given and made, for each of which code is written.
+MAX_WRITTEN = 250
 
 MISS = object()
 """What a quick caller gives for a call that does not qualify."""
@@ -40,8 +48,10 @@ def quick_caller(
         return None
     if len(set(results)) != len(results) or not set(results) <= set(part.outputs):
         return None
-    if not set(part.inputs) <= set(native.leaves) or len(native.leaves) > 250:
+    if not set(part.inputs) <= set(native.leaves):
         return None
+    if len(native.leaves) + len(results) > MAX_WRITTEN:
+        return _LoopingCaller(native, part, targets, arrange)
     names = {
         x: f"x{n}" if n < len(program.graph.inputs) else f"w{n}"
         for n, x in enumerate(native.leaves)
@@ -134,3 +144,80 @@ def _body(
 
 def _listed(names: Sequence[str]) -> str:
     return "".join(f"{name}, " for name in names) or "()"
+
+
+class _LoopingCaller:
+    """What `quick_caller` gives, with loops over the arguments."""
+
+    def __init__(
+        self,
+        native: Native,
+        part: Part,
+        targets: Sequence[SharedVariable],
+        arrange: Callable[[list[Any]], Any] | None,
+    ) -> None:
+        graph, self._cells = native.program.graph, native.program.shared
+        self._native, self._targets, self._arrange = native, list(targets), arrange
+        self._dtypes = [x.type.numpy_dtype for x in graph.inputs]
+        self._locks = [target.lock for target in sorted(targets, key=id)]
+        place = {x: n for n, x in enumerate(native.leaves)}
+        self._taken = [place[x] for x in part.inputs]
+        # They are mostly the arrays that they were in a frame's last call.
+        stays = set(self._cells) - set(targets)
+        self._stays = [x in stays for x in part.inputs]
+        self._outputs = slice(len(part.inputs), len(part.inputs) + len(part.outputs))
+        self._made_dtypes = [x.type.numpy_dtype for x in part.outputs]
+        made = {x: n for n, x in enumerate(part.outputs)}
+        self._shown = [made[x] for x in graph.outputs]
+        self._stored = [made[x] for _, x in graph.updates]
+
+    def __call__(self, args: tuple[Any, ...]) -> Any:
+        if len(args) != len(self._dtypes):
+            return MISS
+        for x, dtype in zip(args, self._dtypes, strict=True):
+            if x.__class__ is not np.ndarray or x.dtype is not dtype:
+                return MISS
+        if not self._locks:
+            return self._run(args)
+        with ExitStack() as stack:
+            for lock in self._locks:
+                stack.enter_context(lock)
+            return self._run(args)
+
+    def _run(self, args: tuple[Any, ...]) -> Any:
+        values = [*args, *[cell._value for cell in self._cells]]
+        try:
+            pool = self._native.frames[0, tuple([x.shape for x in values])]
+            frame = pool.pop()
+        except (KeyError, IndexError):
+            return MISS
+        try:
+            results = list(map(np.empty, frame.shapes, self._made_dtypes))
+            failed = self._fill(frame, values, results)
+        except (ValueError, BufferError):
+            failed = True
+        pool.append(frame)
+        if failed:
+            return MISS
+        store_all(self._targets, [results[n] for n in self._stored])
+        shown = [results[n] for n in self._shown]
+        return shown[0] if self._arrange is None else self._arrange(shown)
+
+    def _fill(self, frame: Frame, values: Sequence[np.ndarray], results: list[np.ndarray]) -> int:
+        """Runs the table of a frame for these values; not 0 where that failed."""
+        buffer, args, held, alive = ffi().from_buffer, frame.args, frame.held, []
+        given = [values[n] for n in self._taken]
+        if any(map(is_not, given, held)):
+            for n, (x, stays) in enumerate(zip(given, self._stays, strict=True)):
+                if x is not held[n]:
+                    args[n] = data = buffer(x)
+                    alive.append(data)
+                    if stays:
+                        frame.buffers[n], held[n] = data, x
+        args[self._outputs] = made = list(map(buffer, results))
+        alive += made
+        space = workspace(self._native.spaces, frame.room)
+        args[self._outputs.stop] = space.buffer
+        failed = self._native.call_frame(frame.whole)
+        self._native.spaces.append(space)
+        return failed

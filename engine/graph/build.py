@@ -176,23 +176,32 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
 
     Python numbers take the dtype of the other operands; operands of lower rank are padded.
     """
-    inputs: list[Any] = [x if is_python_number(x) else as_variable(x) for x in operands]
-    promoted = slice(*record.promoted)
-    strong = [x.dtype for x in inputs[promoted] if not is_python_number(x)]
-    inputs[promoted] = [weak(x, strong, record) for x in inputs[promoted]]
-    inputs = [as_variable(x) for x in inputs]
+    inputs: list[Any] = list(operands)
+    for x in operands:
+        if not isinstance(x, Variable):
+            inputs = _converted(record, operands)
+            break
     try:
-        dtype = record.common_dtype([x.dtype for x in inputs])
+        dtype = record.common_dtype([x.type.dtype for x in inputs])
     except ArignoteError as error:
         raise _with_operands(error, elemwise(record, "float64"), inputs) from None
     op = elemwise(record, dtype)
-    rank = max(x.ndim for x in inputs)
-    padded = [pad_left(x, rank) if x.ndim else x for x in inputs]
+    rank = max([len(x.type.dims) for x in inputs])
+    padded = [pad_left(x, rank) if x.type.dims else x for x in inputs]
     if building.gradient_of is not None:
         short = _shortcut(op, padded)
         if short is not None:
             return short
     return _node(op, padded, inputs)
+
+
+def _converted(record: ScalarOp, operands: Sequence[Any]) -> list[Any]:
+    """The operands as variables."""
+    inputs: list[Any] = [x if is_python_number(x) else as_variable(x) for x in operands]
+    promoted = slice(*record.promoted)
+    strong = [x.dtype for x in inputs[promoted] if not is_python_number(x)]
+    inputs[promoted] = [weak(x, strong, record) for x in inputs[promoted]]
+    return [as_variable(x) for x in inputs]
 
 
 # Operations that a constant 1 leaves without effect, and the operand where it has to stand.

@@ -93,7 +93,7 @@ class TensorVariable(Reductions, Variable):
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.type.ndim
+        return len(self.type.dims)
 
     @property
     def broadcastable(self) -> tuple[bool, ...]:

@@ -19,28 +19,26 @@ def toposort(outputs: Iterable[Variable], blockers: Container[Variable] = ()) ->
     list of Apply
         In the order of a depth-first walk, so that it is the same each time.
     """
-    order: list[Apply] = []
-    done: set[Apply] = set()
-    stack: list[tuple[Apply, bool]] = []
+    order: dict[Apply, None] = {}
+    met: set[Apply] = set()
+    stack: list[Apply] = []
     for output in outputs:
         if output.owner is None or output in blockers:
             continue
-        stack.append((output.owner, False))
+        stack.append(output.owner)
         while stack:
-            node, inputs_done = stack.pop()
-            if node in done:
+            node = stack.pop()
+            if node in met:
+                # Its inputs are done; it may be here again for others that need it.
+                order[node] = None
                 continue
-            if inputs_done:
-                done.add(node)
-                order.append(node)
-                continue
-            stack.append((node, True))
-            stack.extend(
-                (x.owner, False)
-                for x in reversed(node.inputs)
-                if x.owner is not None and x.owner not in done and x not in blockers
-            )
-    return order
+            met.add(node)
+            stack.append(node)
+            for x in node.inputs[::-1]:
+                owner = x.owner
+                if owner is not None and owner not in met and x not in blockers:
+                    stack.append(owner)
+    return list(order)
 
 
 def leaves(outputs: Iterable[Variable], blockers: Container[Variable] = ()) -> list[Variable]:

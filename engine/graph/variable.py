@@ -3,8 +3,9 @@
 import copy
 import copyreg
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from arignote.errors import InputError, message
 from arignote.graph import pickling
+from arignote.graph.collector import note_memory
 from arignote.graph.source import SourceLine, user_line
 from arignote.ops.base import Op
 from arignote.types import Type
@@ -162,6 +164,7 @@ class SharedVariable(Variable):
         super().__init__(type, name)
         self._value = value
         self.lock = threading.Lock()
+        note_memory(value.nbytes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in super().__getstate__().items() if key != "lock"}
@@ -196,6 +199,12 @@ class SharedVariable(Variable):
     def store(self, array: np.ndarray) -> None:
         """Takes an array of the right type as the new value, unchecked (executors call this)."""
         self._value = array
+
+
+def store_all(targets: Iterable[SharedVariable], arrays: Iterable[np.ndarray]) -> None:
+    """Takes arrays as the new values of variables as `store` does: all of them or none."""
+    # One call of C code: Python looks for interrupts and changes threads between its own only.
+    deque(map(setattr, targets, repeat("_value"), arrays), maxlen=0)
 
 
 class Apply:
@@ -265,15 +274,20 @@ class _Building(threading.local):
 building = _Building()
 
 
-@contextmanager
-def built_for(source: SourceLine | None, gradient_of: Apply | None) -> Iterator[None]:
+class built_for:  # noqa: N801 (used as a function)
     """Nodes made in this block get this line and belong to the gradient of this node."""
-    before = building.source, building.gradient_of
-    building.source, building.gradient_of = source, gradient_of
-    try:
-        yield
-    finally:
-        building.source, building.gradient_of = before
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self, source: SourceLine | None, gradient_of: Apply | None) -> None:
+        self._now = source, gradient_of
+
+    def __enter__(self) -> None:
+        self._before = building.source, building.gradient_of
+        building.source, building.gradient_of = self._now
+
+    def __exit__(self, *error: object) -> None:
+        building.source, building.gradient_of = self._before
 
 
 def current_line() -> SourceLine | None:

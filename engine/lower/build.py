@@ -1,7 +1,8 @@
 """Kernels of groups: values, loads through views, stores of what others need."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from arignote.graph import Apply, Constant, Variable
 from arignote.lower.fusion import Fused, Group
@@ -87,15 +88,15 @@ class Loops:
     names: tuple[Variable | None, ...]
     ranges: tuple[tuple[int, Key], ...] = ()
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Variable, ...]:
         """What it reads from memory."""
-        return tuple(dict.fromkeys(a.base for a in self.accesses if not a.written))
+        return tuple(dict.fromkeys([a.base for a in self.accesses if not a.written]))
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Variable, ...]:
         """What it writes."""
-        return tuple(a.base for a in self.accesses if a.written)
+        return tuple([a.base for a in self.accesses if a.written])
 
 
 class Builder:
@@ -368,37 +369,49 @@ class Builder:
 
     def finish(self, nodes: Sequence[Apply], split: int | None) -> Loops:
         """The kernel of what was added, without what no write needs."""
+        found = self._reachable()
+        if len(found) < len(self.values):
+            self._keep(sorted(found))
         rank = len(self.domain)
-        kept = sorted(self._reachable())
-        number = {old: new for new, old in enumerate(kept)}
-        operands = sorted(
-            {w.operand for w in self.writes}
-            | {v.operand for n in kept if isinstance(v := self.values[n], Load | Gathered)}
-        )
-        place = {old: new for new, old in enumerate(operands)}
-        parameters = sorted(self._parameters(kept))
-        slot = {old: new for new, old in enumerate(parameters)}
         nest = kernel(
             rank,
             max(rank - 1, 0) if split is None else split,
-            tuple(self.operands[n] for n in operands),
-            tuple(self.parameter_types[n] for n in parameters),
-            tuple(_renumbered(self.values[n], number, place, slot) for n in kept),
-            tuple(_rewritten(write, number, place) for write in self.writes),
+            tuple(self.operands),
+            tuple(self.parameter_types),
+            tuple(self.values),
+            tuple(self.writes),
         )
-        sources = [self.parameters[n] for n in parameters]
         return Loops(
             nest,
             self.domain,
-            tuple(self.accesses[n] for n in operands),
-            tuple(
-                Extent(place[s.operand], s.axis, s.is_stride) if isinstance(s, Extent) else s
-                for s in sources
-            ),
+            tuple(self.accesses),
+            tuple(self.parameters),
             tuple(nodes),
-            tuple(self.names[n] for n in kept),
+            tuple(self.names),
             tuple(self.ranges),
         )
+
+    def _keep(self, kept: Sequence[int]) -> None:
+        """Leaves out all values but these, with the operands and parameters of the others."""
+        values = [self.values[n] for n in kept]
+        number = {old: new for new, old in enumerate(kept)}
+        operands = sorted(
+            {w.operand for w in self.writes}
+            | {v.operand for v in values if isinstance(v, Load | Gathered)}
+        )
+        place = {old: new for new, old in enumerate(operands)}
+        parameters = sorted(_parameters(values))
+        slot = {old: new for new, old in enumerate(parameters)}
+        self.values = [_renumbered(value, number, place, slot) for value in values]
+        self.names = [self.names[n] for n in kept]
+        self.writes = [_rewritten(write, number, place) for write in self.writes]
+        self.operands = [self.operands[n] for n in operands]
+        self.accesses = [self.accesses[n] for n in operands]
+        self.parameter_types = [self.parameter_types[n] for n in parameters]
+        self.parameters = [
+            Extent(place[s.operand], s.axis, s.is_stride) if isinstance(s, Extent) else s
+            for s in [self.parameters[n] for n in parameters]
+        ]
 
     def _reachable(self) -> set[int]:
         found: set[int] = set()
@@ -410,15 +423,15 @@ class Builder:
                 waiting.extend(_needs(self.values[n]))
         return found
 
-    def _parameters(self, kept: Sequence[int]) -> Iterator[int]:
-        found: set[int] = set()
-        for n in kept:
-            value = self.values[n]
-            if isinstance(value, Parameter):
-                found.add(value.number)
-            elif isinstance(value, Gathered):
-                found.update(value.sizes, value.strides)
-        return iter(found)
+
+def _parameters(values: Sequence[Value]) -> set[int]:
+    found: set[int] = set()
+    for value in values:
+        if isinstance(value, Parameter):
+            found.add(value.number)
+        elif isinstance(value, Gathered):
+            found.update(value.sizes, value.strides)
+    return found
 
 
 def _needs(value: Value) -> tuple[int, ...]:

@@ -1,12 +1,15 @@
 """The plan of memory: which runs of steps need no Python, and where their values lie."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from arignote.graph import Constant, Variable
+from arignote.lower.sizes import SizeTable
 from arignote.lower.steps import AliasStep, NativeStep, NodeStep, Part, Step
 
 
-def parts_of(order: Sequence[Step], results: set[Variable]) -> list[Part | NodeStep]:
+def parts_of(
+    order: Sequence[Step], results: set[Variable], table: SizeTable
+) -> list[Part | NodeStep]:
     """Runs of native steps as parts, with their plans of memory."""
     parts: list[Part | NodeStep] = []
     aliases = {step.node.outputs[0]: step for step in order if isinstance(step, AliasStep)}
@@ -23,10 +26,8 @@ def parts_of(order: Sequence[Step], results: set[Variable]) -> list[Part | NodeS
     later: set[Variable] = set(results)
     for part in reversed(parts):
         if isinstance(part, Part):
-            _plan(part, later)
-            later.update(part.inputs)
-        else:
-            later.update(part.inputs)
+            _plan(part, later, table)
+        later.update(part.inputs)
     return parts
 
 
@@ -47,7 +48,7 @@ def _with_aliases(
     steps.extend(reversed(missing))
 
 
-def _plan(part: Part, later: set[Variable]) -> None:
+def _plan(part: Part, later: set[Variable], table: SizeTable) -> None:
     """Which memory the values of a part have; what dies makes room for what comes after."""
     made: set[Variable] = set()
     root: dict[Variable, Variable] = {}
@@ -67,33 +68,41 @@ def _plan(part: Part, later: set[Variable]) -> None:
                 made.add(out)
                 last.setdefault(out, n)
     part.inputs = tuple(inputs)
-    part.outputs = tuple(x for step in part.steps for x in step.outputs if x in made and x in later)
+    part.outputs = tuple(
+        [x for step in part.steps for x in step.outputs if x in made and x in later]
+    )
+    _assign(part, last, table)
+
+
+def _assign(part: Part, last: dict[Variable, int], table: SizeTable) -> None:
+    """Gives each value that is used up to step `last` a piece of the workspace."""
     exported = set(part.outputs)
-    free: dict[object, list[int]] = {}
+    free: dict[Hashable, list[int]] = {}
     ends: dict[int, list[Variable]] = {}
     for x, n in last.items():
         ends.setdefault(n, []).append(x)
     for n, step in enumerate(part.steps):
-        if not isinstance(step, AliasStep):
-            for out in step.outputs:
-                if out not in exported:
-                    part.slots[out] = _slot(part, free, out)
+        if isinstance(step, AliasStep):
+            outs: Sequence[Variable] = ()
+        else:
+            outs = [out for out in step.outputs if out not in exported]
+        for out in outs:
+            room = free.get(_room(out, table))
+            if room:
+                slot = room.pop()
+                part.pieces[slot].append(out)
+            else:
+                slot = len(part.pieces)
+                part.pieces.append([out])
+            part.slots[out] = slot
         for x in ends.get(n, ()):
             if x in part.slots:
-                free.setdefault(_room(x), []).append(part.slots[x])
+                free.setdefault(_room(x, table), []).append(part.slots[x])
 
 
-def _room(x: Variable) -> object:
+def _room(x: Variable, table: SizeTable) -> Hashable:
     """What variables share that take equally much memory."""
-    dims = sorted((d for d in x.type.dims if d != 1), key=id)
-    return (tuple(dims), x.type.numpy_dtype.itemsize)
-
-
-def _slot(part: Part, free: dict[object, list[int]], x: Variable) -> int:
-    room = free.get(_room(x))
-    if room:
-        slot = room.pop()
-        part.pieces[slot].append(x)
-        return slot
-    part.pieces.append([x])
-    return len(part.pieces) - 1
+    sizes = [key for key in table.keys(x.type.dims) if key != 1]
+    if len(sizes) > 1:
+        sizes.sort(key=hash)
+    return (*sizes, x.type.numpy_dtype.itemsize)

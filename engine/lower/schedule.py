@@ -46,7 +46,7 @@ class _Scheduler:
             self.graph,
             shared,
             self.table,
-            tuple(parts_of(_ordered(self.steps, self.fused), set(self.graph.results))),
+            tuple(parts_of(_ordered(self.steps, self.fused), set(self.graph.results), self.table)),
             tuple(node for node in self.graph.order if node in self.fused.hosts),
             tuple(self._defining()),
             self.fused,
@@ -57,8 +57,8 @@ class _Scheduler:
     def _opaque(self) -> None:
         """Steps that are no loops, and what they need in memory."""
         fused = self.fused
-        placed = (fused.views, fused.hosts, fused.inlined, fused.group_of)
-        nodes = [n for n in self.graph.order if not any(n in known for known in placed)]
+        placed = fused.views.union(fused.hosts, fused.inlined, fused.group_of)
+        nodes = [node for node in self.graph.order if node not in placed]
         # NumPy's come first: what it looks at in another way must be arrays, for loops too.
         for node in nodes:
             if fused.kinds[node] is not Kind.PRODUCT:
@@ -153,7 +153,7 @@ class _Scheduler:
                 self.steps.append(LoopStep(builder.finish(group.members, group.split)))
 
     def _note_loads(self, builder: Builder) -> None:
-        self.needed.update(access.base for access in builder.accesses)
+        self.needed.update([access.base for access in builder.accesses])
 
     def _defining(self) -> Iterable[Apply]:
         """Nodes whose output has a size of its own, or whose operands' sizes may not fit."""
@@ -162,19 +162,25 @@ class _Scheduler:
             known.update(table.keys(leaf.type.dims))
         seen: set[int] = set()
         for node in self.graph.order:
-            kind, op = self.fused.kinds[node], node.op
-            new = [out.type.dims for out in node.outputs if id(out.type.dims) not in seen]
-            outs = [key for dims in new for key in table.keys(dims)]
-            if (
-                not all(is_known(key, known) for key in outs)
-                or (type(op) is Elemwise and self._may_differ(node))
-                or (kind is Kind.PRODUCT and self._inner_may_differ(node))
-                or (isinstance(op, Reduce) and abs(op.scalar.unit or 0) == inf)
-                or (node in self.fused.views and self._may_fail(node))
+            op, is_new = node.op, False
+            for out in node.outputs:
+                dims = out.type.dims
+                if id(dims) not in seen:
+                    seen.add(id(dims))
+                    for key in table.keys(dims):
+                        if key not in known:
+                            is_new = is_new or not is_known(key, known)
+                            known.add(key)
+            if is_new or (
+                self._may_differ(node)
+                if type(op) is Elemwise
+                else self._may_fail(node)
+                if node in self.fused.views
+                else self._inner_may_differ(node)
+                if self.fused.kinds[node] is Kind.PRODUCT
+                else isinstance(op, Reduce) and abs(op.scalar.unit or 0) == inf
             ):
                 yield node
-            known.update(outs)
-            seen.update([id(dims) for dims in new])
 
     def _may_fail(self, node: Apply) -> bool:
         """Whether there are sizes of which there is no such view."""
@@ -238,7 +244,10 @@ def _awaited(step: Step, fused: Fused) -> set[Apply]:
 
 
 def _ordered(steps: Sequence[Step], fused: Fused) -> list[Step]:
-    """The steps, each after those that it needs; NumPy's are together as far as may be."""
+    """The steps, each after those that it needs; NumPy's are together as far as may be.
+
+    What no other step needs comes as soon as it can: it only lets go of memory.
+    """
     maker = {out: step for step in steps for out in step.outputs}
     missing: dict[Step, int] = {}
     users: dict[Step, list[Step]] = {}
@@ -259,9 +268,15 @@ def _ordered(steps: Sequence[Step], fused: Fused) -> list[Step]:
         by_numpy = by_numpy if ready[by_numpy] else not by_numpy
         step = ready[by_numpy].pop()
         order.append(step)
+        last = []
         for user in reversed(users.get(step, ())):
             missing[user] -= 1
             if not missing[user]:
-                ready[isinstance(user, NodeStep)].append(user)
+                if user in users:
+                    ready[isinstance(user, NodeStep)].append(user)
+                else:
+                    last.append(user)
+        for user in last:
+            ready[isinstance(user, NodeStep)].append(user)
     assert len(order) == len(steps), "steps wait for each other"
     return order

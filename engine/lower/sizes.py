@@ -33,15 +33,16 @@ class SizeTable:
     def __init__(self, sizes: EqualSizes) -> None:
         self._sizes = sizes
         self._alias: dict[Atom, Key] = {}
-        self._keys: dict[Dim, Key] = {}
+        self._keys: dict[frozenset[Atom], Key] = {}
         # By identity, since to hash sizes takes longer; kept, so that identities stay.
-        self._shapes: dict[int, tuple[tuple[Size, ...], tuple[Key, ...]]] = {}
+        self._shapes: dict[int, tuple[Key, ...]] = {}
+        self._kept: list[tuple[Size, ...]] = []
 
     def key(self, size: Size) -> Key:
         """The key of a size."""
         if not isinstance(size, Dim):
             return size
-        known = self._keys.get(size)
+        known = self._keys.get(size.atoms)
         if known is None:
             known = self._sizes.value(size)
             if isinstance(known, frozenset):
@@ -49,15 +50,16 @@ class SizeTable:
                 known = parts.pop() if len(parts) == 1 else frozenset(parts)
             else:
                 known = self._alias.get(known, known)  # type: ignore[call-overload]
-            self._keys[size] = known
+            self._keys[size.atoms] = known
         return known
 
     def keys(self, dims: tuple[Size, ...]) -> tuple[Key, ...]:
         """The keys of a shape."""
         known = self._shapes.get(id(dims))
         if known is None:
-            known = self._shapes[id(dims)] = (dims, tuple([self.key(size) for size in dims]))
-        return known[1]
+            known = self._shapes[id(dims)] = tuple([self.key(size) for size in dims])
+            self._kept.append(dims)
+        return known
 
     def learn(self, node: Apply) -> None:
         """Notes what sizes the slices of a node have, so that equal slices have equal keys."""

@@ -3,7 +3,7 @@
 A gradient is written with the operators and methods of the variables that are handed in.
 """
 
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -31,7 +31,13 @@ class Undefined:
     reason: str
 
 
-class Op(ABC):
+class _OpClass(ABCMeta):
+    """Abstract classes of which nothing is registered as a subclass: `isinstance` is quick."""
+
+    __instancecheck__ = type.__instancecheck__
+
+
+class Op(metaclass=_OpClass):
     """An operation on arrays; equal ops (same class, same fields) are interchangeable.
 
     Called on arrays it computes, on variables it builds graph: the first operand that has a

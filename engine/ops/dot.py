@@ -14,7 +14,8 @@ from arignote.types import Size, TensorType, broadcast_sizes, equal_sizes, shape
 
 
 def _inner(x: TensorType, y: TensorType, y_axis: int) -> None:
-    require(x.dtype == y.dtype, DTypeError, f"operands have dtypes {x.dtype} and {y.dtype}")
+    if x.dtype != y.dtype:
+        raise DTypeError(f"operands have dtypes {x.dtype} and {y.dtype}")
     try:
         equal_sizes(x.dims[-1], y.dims[y_axis])
     except ShapeError:
@@ -29,11 +30,8 @@ class Dot(Opaque):
     """Product of two vectors, a matrix and a vector, or two matrices of one dtype."""
 
     def infer(self, x: TensorType, y: TensorType) -> tuple[TensorType]:
-        require(
-            1 <= x.ndim <= 2 and 1 <= y.ndim <= 2,
-            ShapeError,
-            f"Dot takes vectors and matrices, not {x.ndim} and {y.ndim} axes",
-        )
+        if not (1 <= len(x.dims) <= 2 and 1 <= len(y.dims) <= 2):
+            raise ShapeError(f"Dot takes vectors and matrices, not {x.ndim} and {y.ndim} axes")
         _inner(x, y, 0)
         return (TensorType(x.dtype, [*x.dims[:-1], *y.dims[1:]]),)
 
@@ -72,11 +70,9 @@ class _AddedProduct(Opaque):
         self, z: TensorType, alpha: TensorType, x: TensorType, y: TensorType
     ) -> tuple[TensorType]:
         given = (z, alpha, x, y)
-        require(
-            z.dtype in ("float32", "float64") and all(t.dtype == z.dtype for t in given),
-            DTypeError,
-            f"{self.name} takes float32 or float64, not {', '.join(t.dtype for t in given)}",
-        )
+        if z.dtype not in ("float32", "float64") or any(t.dtype != z.dtype for t in given):
+            dtypes = ", ".join(t.dtype for t in given)
+            raise DTypeError(f"{self.name} takes float32 or float64, not {dtypes}")
         require(
             (x.ndim, y.ndim) == self.ranks and alpha.ndim == 0,
             ShapeError,

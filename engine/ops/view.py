@@ -28,19 +28,21 @@ class DimShuffle(View):
     order: tuple[int | None, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
-        kept = [axis for axis in self.order if axis is not None]
-        require(
-            len(set(kept)) == len(kept) and all(0 <= axis < x.ndim for axis in kept),
-            ShapeError,
-            f"dimshuffle{self._order_text()} does not fit an array with {x.ndim} axes",
-        )
-        for axis in set(range(x.ndim)) - set(kept):
+        left = set(range(len(x.dims)))
+        try:
+            for axis in self.order:
+                if axis is not None:
+                    left.remove(axis)
+        except KeyError:
+            raise ShapeError(
+                f"dimshuffle{self._order_text()} does not fit an array with {x.ndim} axes"
+            ) from None
+        for axis in left:
             size = x.shape[axis]
-            require(
-                size is None or size == 1,
-                ShapeError,
-                f"dimshuffle{self._order_text()} drops axis {axis}, whose size is {size}, not 1",
-            )
+            if size is not None and size != 1:
+                raise ShapeError(
+                    f"dimshuffle{self._order_text()} drops axis {axis}, whose size is {size}, not 1"
+                )
         return (TensorType(x.dtype, [1 if a is None else x.dims[a] for a in self.order]),)
 
     def perform(self, x: np.ndarray) -> tuple[np.ndarray]:

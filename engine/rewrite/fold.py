@@ -13,8 +13,11 @@ def fold_constants(graph: FunctionGraph) -> FunctionGraph:
     """The graph with small results of constant inputs computed."""
     known: dict[Variable, Constant] = {}
     for node in graph.order:
-        inputs = [known.get(x, x) for x in node.inputs]
-        if all(isinstance(x, Constant) for x in inputs):
+        for x in node.inputs:
+            if not (x in known or isinstance(x, Constant)):
+                break
+        else:
+            inputs = [known.get(x, x) for x in node.inputs]
             _fold(node, [x.data for x in inputs if isinstance(x, Constant)], known)
     if not known:
         return graph

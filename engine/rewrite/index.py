@@ -35,10 +35,20 @@ class RuleIndex:
 
     def candidates(self, node: Apply) -> tuple[Rule | NodeRule, ...]:
         """The rules that may fire at a node, in the order of their tables."""
-        key = (head_of_op(node.op), *[head(x) for x in node.inputs])
+        op = node.op
+        heads: list[Head | None] = [op.scalar if type(op) is Elemwise else type(op)]
+        # As head() says; it is asked for every operand of every node.
+        for x in node.inputs:
+            owner = x.owner
+            if owner is None:
+                heads.append(Constant if isinstance(x, Constant) else None)
+            else:
+                op = owner.op
+                heads.append(op.scalar if type(op) is Elemwise else type(op))
+        key = tuple(heads)
         known = self._candidates.get(key)
         if known is None:
-            roots = {key[0], type(node.op)}
+            roots = {heads[0], type(node.op)}
             rules = [rule for rule in self._rules if not roots.isdisjoint(rule.roots)]
             known = tuple([rule for rule in rules if _may_fire(rule, key[1:])])
             self._candidates[key] = known

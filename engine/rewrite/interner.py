@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Interner:
         self._ops: dict[Op, Op] = {}
         self._one_op: dict[int, tuple[Op, Op]] = {}
         self._constants: dict[Hashable, Variable] = {}
+        self._numbers: dict[tuple[int, str], Variable] = {}
         self.source: SourceLine | None = None
         self.gradient_of: Apply | None = None
 
@@ -48,8 +50,7 @@ class Interner:
 
     def node(self, op: Op, inputs: Sequence[Variable], out_types: Sequence[Any] | None) -> Apply:
         """The node of an op on inputs; types are inferred unless they are known."""
-        op = self._one(op)
-        key = (id(op), *map(id, _key_order(op, inputs)))
+        op, key = self._identity(op, inputs)
         known = self._nodes.get(key)
         if known is None:
             if out_types is None:
@@ -58,13 +59,29 @@ class Interner:
             self._nodes[key] = known
         return known
 
-    def _one(self, op: Op) -> Op:
-        """The one object for all ops that equal this one; each object is hashed once only."""
+    def rebuilt(self, node: Apply, inputs: Sequence[Variable], reuse: bool) -> Apply:
+        """The node of the same op and types on these inputs; with `reuse` it may be itself."""
+        op, key = self._identity(node.op, inputs)
+        known = self._nodes.get(key)
+        if known is None:
+            if reuse and all(map(is_, inputs, node.inputs)):
+                known = node
+            else:
+                out_types = [out.type for out in node.outputs]
+                known = Apply(op, inputs, out_types, self.source, self.gradient_of)
+            self._nodes[key] = known
+        return known
+
+    def _identity(self, op: Op, inputs: Sequence[Variable]) -> tuple[Op, tuple[int, ...]]:
+        """The one object for all ops that equal this one, and a key that equal nodes share."""
         known = self._one_op.get(id(op))
         if known is None:
-            # The op is kept, so that its id stays its own.
+            # Each object is hashed once only; it is kept, so that its id stays its own.
             known = self._one_op[id(op)] = (op, self._ops.setdefault(op, op))
-        return known[1]
+        op = known[1]
+        if type(op) is Elemwise and op.scalar.commutative and id(inputs[0]) > id(inputs[1]):
+            return op, (id(op), id(inputs[1]), id(inputs[0]))
+        return op, (id(op), *map(id, inputs))
 
     def __call__(self, op: Op, *inputs: Variable) -> Any:
         """The one output of the node of an op on inputs."""
@@ -76,7 +93,12 @@ class Interner:
 
     def constant(self, value: Any, dtype: str) -> Variable:
         """The constant of a value and dtype."""
-        return self.leaf(constant(np.asarray(value, dtype)))
+        if type(value) is not int:
+            return self.leaf(constant(np.asarray(value, dtype)))
+        known = self._numbers.get((value, dtype))
+        if known is None:
+            known = self._numbers[value, dtype] = self.leaf(constant(np.asarray(value, dtype)))
+        return known
 
     def scalar(self, record: ScalarOp, *operands: Any) -> Any:
         """A record applied to variables and Python numbers, as when a user writes it."""
@@ -95,12 +117,6 @@ class Interner:
         if x.type.ndim in (0, rank):
             return x
         return self(DimShuffle((*(None,) * (rank - x.type.ndim), *range(x.type.ndim))), x)
-
-
-def _key_order(op: Op, inputs: Sequence[Variable]) -> Sequence[Variable]:
-    if type(op) is Elemwise and op.scalar.commutative and id(inputs[0]) > id(inputs[1]):
-        return inputs[::-1]
-    return inputs
 
 
 def constant_key(constant: Constant) -> Hashable:

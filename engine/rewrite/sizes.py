@@ -36,7 +36,7 @@ class EqualSizes:
         self._parent: dict[Atom, Atom] = {}
         self._number: dict[Atom, int] = {}
         self._facts: dict[Atom, frozenset[Atom | int]] = {}
-        self._values: dict[Dim, object] = {}
+        self._values: dict[frozenset[Atom], object] = {}
         for place, leaf in enumerate(self._leaves):
             for axis, size in enumerate(leaf.type.dims):
                 if isinstance(size, Dim):
@@ -91,9 +91,12 @@ class EqualSizes:
         """What a size is, or is broadcast from: unknown sizes and numbers."""
         if not isinstance(size, Dim):
             return frozenset() if size is None else frozenset((size,))
+        atoms, facts = size.atoms, self._facts
+        if facts.keys().isdisjoint(atoms):
+            return atoms
         parts: set[Atom | int] = set()
-        for atom in size.atoms:
-            parts |= self._facts.get(atom, {atom})
+        for atom in atoms:
+            parts |= facts.get(atom, {atom})
         return frozenset(parts - {1} if len(parts) > 1 else parts)
 
     def _root(self, atom: Atom) -> Atom:
@@ -124,26 +127,29 @@ class EqualSizes:
         """What equal sizes have in common: a number, a root, or a set of roots."""
         if not isinstance(size, Dim):
             return size
-        value = self._values.get(size)
+        value = self._values.get(size.atoms)
         if value is None:
             roots = {self._root(p) if p in self._parent else p for p in self._parts(size)}
             value = frozenset(roots)
             if len(roots) == 1:
                 (root,) = roots
                 value = root if isinstance(root, int) else self._number.get(root, root)
-            self._values[size] = value
+            self._values[size.atoms] = value
         return value
 
     def same(self, first: Sequence[Size], second: Sequence[Size]) -> bool:
         """Whether two shapes are equal, by what is known or by the assumption."""
-        if first is second or first == second:
+        if first is second:
             return True
         if len(first) != len(second):
             return False
+        used = self.used
         for a, b in zip(first, second, strict=True):
-            if a is not b and self.value(a) != self.value(b):
-                return False
-        self.used = True
+            if a is not b:
+                if self.value(a) != self.value(b):
+                    return False
+                used = used or a != b
+        self.used = used
         return True
 
     def rely(self) -> bool:
