@@ -5,7 +5,7 @@ from arignote.graph.build import apply_op, apply_scalar, as_variable, constant, 
 from arignote.graph.function_graph import FunctionGraph
 from arignote.graph.replace import clone
 from arignote.graph.shared import shared
-from arignote.graph.source import SourceLine
+from arignote.graph.source import SourceLine, name_scope
 from arignote.graph.tensor import TensorConstant, TensorSharedVariable, TensorVariable
 from arignote.graph.traverse import ancestors, leaves, toposort
 from arignote.graph.variable import Apply, Constant, SharedVariable, Variable
@@ -27,6 +27,7 @@ __all__ = [
     "clone",
     "constant",
     "leaves",
+    "name_scope",
     "shared",
     "stack",
     "tensor",

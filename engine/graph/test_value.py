@@ -7,6 +7,7 @@ import numpy as np
 from arignote.config import TestValues, config
 from arignote.errors import ArignoteError, TestValueError, message
 from arignote.graph.describe import describe_all
+from arignote.graph.traverse import ancestors, toposort
 from arignote.graph.variable import Apply, Constant, SharedVariable, Variable
 
 
@@ -43,6 +44,8 @@ def _test_value(variable: Variable) -> np.ndarray:
         return value
     if isinstance(variable, SharedVariable):
         return variable.get_value(borrow=True)
+    if variable.owner is not None:
+        return _late(variable)
     raise TestValueError(
         message(
             f"{variable} has no test value.",
@@ -51,6 +54,19 @@ def _test_value(variable: Variable) -> np.ndarray:
             " or config.compute_test_value = 'off'",
         )
     )
+
+
+def _late(variable: Variable) -> np.ndarray:
+    """The value of what was built before test values were turned on; kept for the next time."""
+    known = {
+        x for x in ancestors([variable]) if x.owner is not None and "test_value" in vars(x.tag)
+    }
+    for node in toposort([variable], known):
+        results = _perform(node, [_test_value(x) for x in node.inputs])
+        for out, result in zip(node.outputs, results, strict=True):
+            out.tag.test_value = result
+    value: np.ndarray = variable.tag.test_value
+    return value
 
 
 def _perform(node: Apply, values: list[np.ndarray]) -> tuple[np.ndarray, ...]:
