@@ -11,6 +11,7 @@ from arignote.graph import Apply, FunctionGraph, Variable
 from arignote.rewrite.index import RuleIndex
 from arignote.rewrite.interner import Interner
 from arignote.rewrite.pattern import Bindings, Call, Hole, Literal, Term
+from arignote.rewrite.recorder import Recorder
 from arignote.rewrite.rule import Firing, Rule
 from arignote.rewrite.sizes import EqualSizes
 from arignote.types import kind
@@ -79,6 +80,8 @@ class Pass:
     log: list[Firing]
     limit: int
     make: Interner
+    recorder: Recorder | None = None
+    reuse: bool = False
     done: dict[Variable, Variable] = field(default_factory=dict)
     pending: dict[Variable, Variable] = field(default_factory=dict)
     uses: dict[Variable, int] = field(default_factory=dict)
@@ -90,7 +93,10 @@ class Pass:
         uses.update(dict.fromkeys(graph.results, 1))
         for node in graph.order:
             for variable in node.inputs:
-                uses[variable] = uses.get(variable, 0) + 1
+                if variable in uses:
+                    uses[variable] += 1
+                else:
+                    uses[variable] = 1
         for variable in graph.leaves:
             done[variable] = leaf(variable)
         for node in graph.order:
@@ -122,14 +128,16 @@ class Pass:
                     self._visit(variable.owner, variable, stack)
 
     def _visit(self, node: Apply, variable: Variable, stack: list[Variable]) -> None:
-        inputs = [self.done[x] for x in node.inputs]
-        self.make.source, self.make.gradient_of = node.source, node.gradient_of
-        new = self.make.node(node.op, inputs, [out.type for out in node.outputs])
+        done, make = self.done, self.make
+        make.source, make.gradient_of = node.source, node.gradient_of
+        new = make.rebuilt(node, [done[x] for x in node.inputs], self.reuse)
         after = new.outputs[variable.index]
-        self.make.uses[after] += self.uses.get(variable, 1)
-        firing = fire(self.rules, self.make, after) if len(new.outputs) == 1 else None
+        make.uses[after] += self.uses.get(variable, 1)
+        firing = fire(self.rules, make, after) if len(new.outputs) == 1 else None
         if firing is None:
-            self.done[after] = self.done[variable] = after
+            done[after] = done[variable] = after
+            if self.recorder is not None:
+                self.recorder.visited(self, variable, after, None)
             return
         self.log.append(firing)
         if firing.after in self.pending or len(self.log) > self.limit:
@@ -140,6 +148,8 @@ class Pass:
             self.pending[before] = firing.after
             stack.append(before)
         stack.append(firing.after)
+        if self.recorder is not None:
+            self.recorder.visited(self, variable, after, firing)
 
     def _no_rest(self) -> GraphError:
         """The error of a replacement that leads back to what it replaces, or goes on and on."""
@@ -153,11 +163,20 @@ class Pass:
 
 
 def rewrite(
-    graph: FunctionGraph, rules: RuleIndex, log: list[Firing], sizes: EqualSizes
+    graph: FunctionGraph,
+    rules: RuleIndex,
+    log: list[Firing],
+    sizes: EqualSizes,
+    recorder: Recorder | None = None,
+    reuse: bool = False,
 ) -> FunctionGraph:
-    """The graph in normal form under some rules; firings are added to the log."""
+    """The graph in normal form under some rules; firings are added to the log.
+
+    With `reuse` nodes that stay as they are may be the same objects, which then take over names:
+    the graph is one that rewriting gave, and not the user's.
+    """
     limit = len(log) + MAX_FIRINGS_PER_NODE * (len(graph.order) + 1)
-    state = Pass(rules, log, limit, Interner(sizes))
+    state = Pass(rules, log, limit, Interner(sizes), recorder, reuse)
     results = state.run(graph)
     count = len(graph.outputs)
     targets = [target for target, _ in graph.updates]
@@ -173,12 +192,23 @@ def _origin(
     graph: FunctionGraph, done: dict[Variable, Variable]
 ) -> dict[Variable, tuple[Variable, ...]]:
     """The user's variables behind each new variable, which takes over a name from them."""
-    origin: dict[Variable, list[Variable]] = {}
+    origin: dict[Variable, tuple[Variable, ...]] = {}
+    merged: dict[Variable, list[Variable]] = {}
+    known = graph.origin
     for node in graph.order:
         for before in node.outputs:
             after = done.get(before)
             if after is None or after.owner is None:
                 continue
-            origin.setdefault(after, []).extend(graph.origin.get(before, (before,)))
-            after.name = after.name or before.name
-    return {variable: tuple(users) for variable, users in origin.items()}
+            users = known.get(before) or (before,)
+            if after not in origin:
+                origin[after] = users
+            elif after in merged:
+                merged[after] += users
+            else:
+                merged[after] = [*origin[after], *users]
+            if before.name and not after.name:
+                after.name = before.name
+    for after, all_users in merged.items():
+        origin[after] = tuple(all_users)
+    return origin

@@ -9,6 +9,7 @@ from arignote.graph import FunctionGraph
 from arignote.rewrite.driver import rewrite
 from arignote.rewrite.fold import fold_constants
 from arignote.rewrite.index import RuleIndex
+from arignote.rewrite.recorder import Recorder, Stage, told
 from arignote.rewrite.rule import Firing, Tag
 from arignote.rewrite.rules import RULES
 from arignote.rewrite.sizes import EqualSizes, SizeCheck
@@ -63,6 +64,7 @@ def optimize(
     excluded: Collection[str] = (),
     assume_equal_sizes: bool = True,
     expand: bool = False,
+    recorder: Recorder | None = None,
 ) -> Optimized:
     """The graph after the passes of a level.
 
@@ -76,16 +78,29 @@ def optimize(
         Whether unknown sizes that meet are taken to be equal.
     expand : bool
         Whether composite ops become loops that can be fused, and updates the calls of BLAS.
+    recorder : Recorder, optional
+        Is told what happens.
     """
     log: list[Firing] = []
     if level is OptimizerLevel.O0:
         return Optimized(graph, log, None, EqualSizes(graph, False))
     # Folding first shows the rules the constants; what the rules make of them is folded last.
-    graph = fold_constants(graph)
-    sizes = EqualSizes(graph, assume_equal_sizes)
+    graph = _folded(graph, Stage.FOLD, recorder)
+    with told(recorder, Stage.SIZES):
+        sizes = EqualSizes(graph, assume_equal_sizes)
     left_out = frozenset(excluded) | (_ONLY_NODE_BY_NODE if expand else frozenset())
-    graph = rewrite(graph, _rules(_TAGS[level], left_out), log, sizes)
+    with told(recorder, Stage.REWRITE):
+        graph = rewrite(graph, _rules(_TAGS[level], left_out), log, sizes, recorder)
     if expand:
         tags = _EXPANSION | (_TAGS[level] & _CLEANING)
-        graph = rewrite(graph, _rules(tags, left_out), log, sizes)
-    return Optimized(fold_constants(graph), log, sizes.check(), sizes)
+        with told(recorder, Stage.EXPAND):
+            graph = rewrite(graph, _rules(tags, left_out), log, sizes, recorder, reuse=True)
+    return Optimized(_folded(graph, Stage.FOLD_AGAIN, recorder), log, sizes.check(), sizes)
+
+
+def _folded(graph: FunctionGraph, stage: Stage, recorder: Recorder | None) -> FunctionGraph:
+    with told(recorder, stage):
+        new = fold_constants(graph)
+        if recorder is not None:
+            recorder.folded(graph, new)
+    return new
