@@ -4,6 +4,7 @@ Every class also derives from the built-in that a NumPy or Theano user would cat
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 MAX_LINES = 20
 
@@ -74,6 +75,39 @@ class CompilerError(ArignoteError, RuntimeError):
 
 class CompilerMissingError(CompilerError):
     """No C compiler where one is needed."""
+
+
+class NanError(ArignoteError, FloatingPointError):
+    """NaN or Inf that was born in a call of a function, or given to it.
+
+    Attributes
+    ----------
+    finding : Finding
+        All that is known of it.
+    """
+
+    def __init__(self, text: str, finding: Any) -> None:
+        super().__init__(text)
+        self.finding = finding
+
+    @property
+    def node(self) -> Any:
+        """The node of the graph that ran which gave birth to it; None where it was given."""
+        return self.finding.node
+
+    @property
+    def variable(self) -> Any:
+        """The user's variable whose value has it."""
+        return self.finding.variable
+
+    @property
+    def step(self) -> int | None:
+        """The step of the program, as `print(f.program)` counts."""
+        step: int | None = self.finding.step
+        return step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.finding)
 
 
 class ConfigError(ArignoteError, ValueError):

@@ -9,11 +9,13 @@ import numpy as np
 
 from arignote import lazy
 from arignote.compile.background import in_background
+from arignote.compile.guard import Alarm, alarm_of, watchers
 from arignote.compile.mode import FUSION, Mode
 from arignote.compile.progress import progress_line
 from arignote.config import AsyncCompile, Linker, config
 from arignote.errors import CompilerError, CompilerMissingError
 from arignote.execute import Executable, load
+from arignote.execute.building import building
 from arignote.execute.compiler import find_compiler
 from arignote.graph import FunctionGraph, SharedVariable
 from arignote.graph.source import user_line
@@ -50,6 +52,8 @@ class Linked:
     run : Executable
     native : Native or None
         The native code, if it is what runs.
+    watched : bool
+        Whether each node or step is looked at for what the mode says; NumPy runs only so then.
     finish : function or None
         Compiles the C code of the program, which takes long, and gives what is to run then; NumPy
         is what runs until then. None: this is what stays.
@@ -61,11 +65,16 @@ class Linked:
     program: "Program | LoopProgram"
     run: Executable
     native: "Native | None" = None
+    watched: bool = False
     finish: "Callable[[Report], Linked] | None" = None
 
 
 def link(
-    graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool = True
+    graph: FunctionGraph,
+    mode: Mode,
+    shared: Sequence[SharedVariable],
+    equal_sizes: bool = True,
+    alarm: Alarm | None = None,
 ) -> Linked:
     """A graph made ready to run as a mode says.
 
@@ -77,22 +86,26 @@ def link(
         In the order in which their values are given.
     equal_sizes : bool
         Whether unknown sizes that meet are taken to be equal.
+    alarm : Alarm, optional
+        What is done about NaN and Inf, where the mode has a guard; by default what that says.
 
     Raises
     ------
     CompilerError
         The mode asks for C by name, and it cannot be had.
     """
+    if alarm is None:
+        alarm = alarm_of(mode)
     if mode.linker is Linker.NUMPY:
-        return link_numpy(graph, mode, shared, equal_sizes)
+        return link_numpy(graph, mode, shared, equal_sizes, alarm)
     try:
         find_compiler()
-        return _native(graph, mode, shared, equal_sizes)
+        return _native(graph, mode, shared, equal_sizes, alarm)
     except CompilerError as error:
         if mode.linker is Linker.C:
             raise
         tell(error)
-    return link_numpy(graph, mode, shared, equal_sizes)
+    return link_numpy(graph, mode, shared, equal_sizes, alarm)
 
 
 def executor_name(mode: Mode) -> str:
@@ -128,16 +141,29 @@ def tell(error: CompilerError) -> None:
 
 
 def link_numpy(
-    graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool = True
+    graph: FunctionGraph,
+    mode: Mode,
+    shared: Sequence[SharedVariable],
+    equal_sizes: bool = True,
+    alarm: Alarm | None = None,
 ) -> Linked:
     """A graph made ready to run with NumPy."""
     optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes)
     program = lower(optimized.graph, shared)
-    return Linked(optimized.graph, optimized.firings, optimized.check, program, load(program))
+    watches = watchers(mode, optimized.graph, alarm or alarm_of(mode))
+    module = lazy.module("arignote.execute.watched") if watches else None
+    run = load(program) if module is None else module.load_watched(program, watches)
+    return Linked(
+        optimized.graph, optimized.firings, optimized.check, program, run, watched=bool(watches)
+    )
 
 
 def _native(
-    graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], equal_sizes: bool
+    graph: FunctionGraph,
+    mode: Mode,
+    shared: Sequence[SharedVariable],
+    equal_sizes: bool,
+    alarm: Alarm,
 ) -> Linked:
     executor = lazy.module("arignote.execute.c")
     runtime = lazy.module("arignote.execute.runtime")
@@ -149,12 +175,20 @@ def _native(
     )
     optimized.sizes.rely()
     check = optimized.sizes.check()
-    replay, threads = _replay(graph, mode, shared), config.threads
+    replay, threads = _replay(graph, mode, shared, alarm), config.threads
+    guard = mode.guard
+    if guard is not None:
+        program = lazy.module("arignote.lower.guard").watching(program, guard.limits.watch)
     kernels = executor.kernels_of(program)
 
     def finish(report: Report) -> Linked:
         executor.KERNEL_TABLE.compile(kernels, report)
-        native = executor.Native(program, replay, threads)
+        if guard is None:
+            native = executor.Native(program, replay, threads)
+        else:
+            judge = lazy.module("arignote.execute.judge").Judge(program.graph, guard.limits, alarm)
+            guarded = lazy.module("arignote.execute.guarded").GuardedNative
+            native = guarded(program, replay, threads, judge)
         return Linked(optimized.graph, optimized.firings, check, program, native, native)
 
     waits = config.member("async_compile") is AsyncCompile.OFF
@@ -166,14 +200,17 @@ def _native(
         return finish(report)
 
 
-def _replay(graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable]) -> Executable:
+def _replay(
+    graph: FunctionGraph, mode: Mode, shared: Sequence[SharedVariable], alarm: Alarm
+) -> Executable:
     """The graph with NumPy, made when it is first needed; it holds for all sizes."""
     made: list[Callable[[Sequence[np.ndarray]], Any]] = []
 
     def run(values: Sequence[np.ndarray]) -> list[np.ndarray]:
         __tracebackhide__ = True
         if not made:
-            made.append(link_numpy(graph, mode, shared, equal_sizes=False).run)
+            with building("a function with NumPy"):
+                made.append(link_numpy(graph, mode, shared, False, alarm).run)
         return made[0](values)
 
     return run

@@ -1,14 +1,38 @@
 """Modes: how a graph is rewritten and what runs it."""
 
 import difflib
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from arignote.config import Linker, ModeName, OptimizerLevel, config
+from arignote.config import Linker, ModeName, NanAction, OptimizerLevel, config
 from arignote.errors import ConfigError, message
+from arignote.graph import Apply, FunctionGraph
+from arignote.lower.limits import Limits
 from arignote.rewrite import RULES, Tag
 
 FUSION = "fusion"
 """What is excluded by this name is the sharing of loops between nodes."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Which values are errors, and what to do about them."""
+
+    limits: Limits = field(default_factory=Limits)
+    action: NanAction = NanAction.RAISE
+
+
+Hook = Callable[[FunctionGraph, int, Apply, Any], None]
+"""Called with a graph, a node's place in its order, the node, and what it was given and gave."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What is called before and after each node; see `MonitorMode`."""
+
+    pre_func: Hook | None = None
+    post_func: Hook | None = None
 
 
 @dataclass(frozen=True)
@@ -21,6 +45,10 @@ class Mode:
     optimizer : OptimizerLevel
     excluded : frozenset of str
         Names and tags of rewrites that are left out; `fusion` gives each node a loop of its own.
+    guard : Guard or None
+        Whether calls look for NaN and Inf.
+    monitor : Monitor or None
+        What sees each node of a call.
 
     Example
     -------
@@ -32,6 +60,8 @@ class Mode:
     linker: Linker
     optimizer: OptimizerLevel
     excluded: frozenset[str] = frozenset()
+    guard: Guard | None = None
+    monitor: Monitor | None = None
 
     def excluding(self, *names: str) -> "Mode":
         """This mode without some rewrites, by name or by tag; ConfigError for unknown names."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from arignote.compile.background import in_background
+from arignote.compile.guard import Alarm
 from arignote.compile.link import Linked, link, link_numpy, tell
 from arignote.compile.mode import Mode
 from arignote.compile.progress import progress_line
@@ -32,10 +33,11 @@ class Running:
         mode: Mode,
         shared: Sequence[SharedVariable],
         equal_sizes: bool = True,
+        alarm: Alarm | None = None,
     ) -> None:
         self._graph, self._mode, self._shared = graph, mode, shared
-        self._equal_sizes = equal_sizes
-        self.linked: Linked = link(graph, mode, shared, equal_sizes)
+        self._equal_sizes, self._alarm = equal_sizes, alarm
+        self.linked: Linked = link(graph, mode, shared, equal_sizes, alarm)
         self._flags = config.snapshot()
         self._problem: BaseException | None = None
         self._done, self._turn = threading.Event(), threading.Lock()
@@ -78,7 +80,9 @@ class Running:
         if self._mode.linker is Linker.C or not isinstance(problem, CompilerError):
             raise problem.with_traceback(None)
         tell(problem)
-        self.linked = link_numpy(self._graph, self._mode, self._shared, self._equal_sizes)
+        self.linked = link_numpy(
+            self._graph, self._mode, self._shared, self._equal_sizes, self._alarm
+        )
         self._problem = None
         self._changed()
 

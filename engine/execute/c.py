@@ -10,6 +10,7 @@ from arignote.codegen import kernel_text, prelude
 from arignote.codegen.loops import KernelText
 from arignote.codegen.prelude import VECTOR_FUNCTIONS
 from arignote.errors import ArignoteError
+from arignote.execute.building import building
 from arignote.execute.cache import key_of
 from arignote.execute.compiler import cores, find_compiler
 from arignote.execute.frame import (
@@ -64,7 +65,8 @@ class KernelTable:
         if not named:
             return
         sources = {name: text.named(name) for name, text in named.values()}
-        found = addresses(sources, self.header, progress)
+        with building("kernels"):
+            found = addresses(sources, self.header, progress)
         for kernel, (name, text) in named.items():
             self._known[kernel] = (found[name], kernel_cost(kernel, text.kept_rows))
             self._texts.pop(kernel, None)
@@ -110,11 +112,13 @@ def kernels_of(program: LoopProgram) -> list[Kernel]:
     """The kernels that a program needs, those that combine jobs' results included."""
     found: dict[Kernel, None] = {}
     for loops in program.kernels:
-        found[loops.kernel] = None
-        for write in loops.kernel.writes:
+        kernel = loops.kernel
+        found[kernel] = None
+        for write in kernel.writes:
             if isinstance(write, Accumulate):
-                dtype = loops.kernel.operands[write.operand].dtype
-                found[merging_kernel(write.record, dtype)] = None
+                dtype = kernel.operands[write.operand].dtype
+                watch = kernel.watch if write.operand in kernel.watched else None
+                found[merging_kernel(write.record, dtype, watch)] = None
     return list(found)
 
 
@@ -214,16 +218,21 @@ class Native:
             args[n] = data
         space = workspace(self.spaces, frame.room)
         args[len(alive)] = space.buffer
-        failed = self._call(frame)
+        failed = self._call(frame, arrays)
         self.spaces.append(space)
         pool.append(frame)  # type: ignore[union-attr]
         if failed:
             raise UnfitError
         arrays.update(zip(part.outputs, outputs, strict=True))
 
-    def _call(self, frame: Frame) -> int:
-        """Runs the table of a frame; not 0 where that failed."""
+    def _call(self, frame: Frame, arrays: Mapping[Variable, np.ndarray]) -> int:
+        """Runs the table of a frame, after steps that gave arrays; not 0 where that failed."""
         return self.call_frame(frame.whole)
+
+    @property
+    def fallback(self) -> Executable:
+        """What says what is wrong where a run of the tables stops."""
+        return self._replay
 
     def _pool(self, number: int, key: tuple) -> list[Frame]:
         while len(self.frames) >= MAX_FRAMES:

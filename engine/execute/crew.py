@@ -279,7 +279,13 @@ def _forget_all() -> None:
 
 
 if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_forget_all)
+    # No fork while a compiler is being started: it would hold the pipe open on which its parent
+    # waits for that, and the parent the lock that the fork waits for.
+    os.register_at_fork(
+        before=lambda: _children.lock.acquire(),
+        after_in_parent=lambda: _children.lock.release(),
+        after_in_child=_forget_all,
+    )
 
 
 def _ending(status: int) -> str:

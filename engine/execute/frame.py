@@ -24,6 +24,7 @@ from arignote.execute.geometry import (
 )
 from arignote.execute.libraries import ffi
 from arignote.execute.runtime import (
+    Watching,
     copy_step,
     double_word,
     float_word,
@@ -35,6 +36,7 @@ from arignote.execute.runtime import (
 from arignote.graph import Constant, Variable
 from arignote.lower.build import Access, Extent, Loops
 from arignote.lower.kernel import Accumulate
+from arignote.lower.limits import Watch
 from arignote.lower.sizes import CallSizes, dummy, offset_of
 from arignote.lower.steps import AliasStep, LoopStep, Part, ProductStep
 from arignote.ops.dot import Dot, Gemm, Gemv, MatMul
@@ -45,6 +47,12 @@ ALIGNMENT = 64
 MIN_SHARED_COPY = 1 << 17
 # Operations from which on a product is shared.
 MIN_SHARED_OPERATIONS = 800_000.0
+_WATCHING = {
+    None: Watching.NOTHING,
+    Watch.NAN: Watching.NAN,
+    Watch.NON_FINITE: Watching.NON_FINITE,
+    Watch.BIG: Watching.BIG,
+}
 
 
 class UnfitError(Exception):
@@ -249,7 +257,8 @@ class FrameBuilder:
             )
         )
         for write, target, place, room in merges:
-            self._merge(write, target, place, places[write.operand], room, jobs)
+            watch = kernel.watch if write.operand in kernel.watched else None
+            self._merge(write, target, place, places[write.operand], room, jobs, watch)
 
     def _geometry(self, loops: Loops) -> "Geometry":
         """How the loops run for these sizes; repeated layers have it once."""
@@ -285,9 +294,10 @@ class FrameBuilder:
         partial: Place,
         room: int,
         jobs: int,
+        watch: Watch | None,
     ) -> None:
         dtype = target.type.dtype
-        kernel = merging_kernel(write.record, dtype)
+        kernel = merging_kernel(write.record, dtype, watch)
         address, _ = self.addresses(kernel)
         item = target.type.numpy_dtype.itemsize
         count = prod(self._shape(target))
@@ -334,18 +344,18 @@ class FrameBuilder:
         node = step.node
         double = node.outputs[0].type.dtype == "float64"
         out = node.outputs[0]
-        op = node.op
+        op, watch = node.op, _WATCHING[step.watch]
         if isinstance(op, Dot):
-            self._dot(double, step.operands[0], step.operands[1], out)
+            self._dot(double, step.operands[0], step.operands[1], out, watch)
         elif isinstance(op, Gemm | Gemv):
             z, alpha, x, y = step.operands
             size = self._bytes(out)
             jobs = self.threads if size > MIN_SHARED_COPY else 1
             self._emit(copy_step(self._place(out), self._place(z[0]), size, jobs=jobs))
-            self._dot(double, x, y, out, alpha=alpha[0], beta=1.0)
+            self._dot(double, x, y, out, watch, alpha=alpha[0], beta=1.0)
         else:
             assert isinstance(op, MatMul)
-            self._matmul(double, step.operands[0][0], step.operands[1][0], out)
+            self._matmul(double, step.operands[0][0], step.operands[1][0], out, watch)
 
     def _matrix(self, operand: tuple[Variable, bool]) -> tuple[Place, tuple[int, int], bool]:
         x, transposed = operand
@@ -358,10 +368,11 @@ class FrameBuilder:
         x: tuple[Variable, bool],
         y: tuple[Variable, bool],
         out: Variable,
+        watch: Watching,
         alpha: Variable | None = None,
         beta: float = 0.0,
     ) -> None:
-        scale: dict[str, Any] = {"beta": beta}
+        scale: dict[str, Any] = {"beta": beta, "watch": watch}
         if alpha is not None:
             if isinstance(alpha, Constant) or alpha in self.hosts:
                 scale["alpha"] = float(self._known(alpha))
@@ -413,7 +424,9 @@ class FrameBuilder:
             return 1
         return max(1, min(self.threads, extent // 16))
 
-    def _matmul(self, double: bool, x: Variable, y: Variable, out: Variable) -> None:
+    def _matmul(
+        self, double: bool, x: Variable, y: Variable, out: Variable, watch: Watching
+    ) -> None:
         item = 8 if double else 4
         a, b, c = self._shape(x), self._shape(y), self._shape(out)
         if a[-1] != b[-2]:
@@ -442,6 +455,7 @@ class FrameBuilder:
                     count=count,
                     strides=strides,
                     jobs=self._product_jobs(2.0 * M * N * K * count, 16 * count),
+                    watch=watch,
                 )
             )
 

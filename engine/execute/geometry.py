@@ -8,8 +8,17 @@ from math import prod
 import numpy as np
 
 from arignote.codegen.phases import weight
-from arignote.lower.kernel import Accumulate, Inner, Kernel, Load, Operand, Position, Total
+from arignote.lower.kernel import (
+    Accumulate,
+    Inner,
+    Kernel,
+    Load,
+    Operand,
+    Position,
+    Total,
+)
 from arignote.lower.kernel import kernel as kernel_of
+from arignote.lower.limits import Watch
 from arignote.scalar import ScalarOp
 
 # Nanoseconds of work from which on a second thread is worth waking.
@@ -31,11 +40,18 @@ class LoopsCost:
 
 
 @lru_cache(maxsize=1024)
-def merging_kernel(record: ScalarOp, dtype: str) -> Kernel:
+def merging_kernel(record: ScalarOp, dtype: str, watch: Watch | None = None) -> Kernel:
     """The kernel that combines what jobs have accumulated: rows of one array."""
     operands = (Operand(dtype, (0, 1), Inner.UNIT), Operand(dtype, (1,), Inner.UNIT))
     return kernel_of(
-        2, 1, operands, (), (Load(0, dtype),), (Accumulate(1, 0, record, dtype, (0, 1)),)
+        2,
+        1,
+        operands,
+        (),
+        (Load(0, dtype),),
+        (Accumulate(1, 0, record, dtype, (0, 1)),),
+        watch,
+        () if watch is None else (1,),
     )
 
 
@@ -75,6 +91,8 @@ def fitting(kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]]) 
         kernel.parameters,
         kernel.values,
         kernel.writes,
+        kernel.watch,
+        kernel.watched,
     )
 
 

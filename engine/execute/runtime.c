@@ -9,6 +9,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <limits.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,7 +27,13 @@ typedef union {
 typedef int (*arn_kernel)(char *const *p, const int64_t *lo, const int64_t *hi, const int64_t *s,
                           const arn_value *c, char *scratch);
 
-/* One job of a step; nonzero is a failure. */
+/* What a job returns, as bits: it failed; it wrote a value that its step watches for. */
+enum { FAILED = 1, WATCHED = 2 };
+
+/* Which values a step watches for. */
+enum watch { NOTHING, WATCH_NAN, WATCH_NON_FINITE, WATCH_BIG };
+
+/* One job of a step. */
 typedef int (*arn_job)(const int64_t *step, char *const *args, int64_t job);
 
 typedef void (*arn_sgemm)(int order, int transA, int transB, int M, int N, int K, float alpha,
@@ -188,7 +195,7 @@ static int spin(int (*ready)(void))
 static void finish_job(int64_t jobs, int failed)
 {
     if (failed)
-        __atomic_store_n(&pool.failed, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_or(&pool.failed, failed, __ATOMIC_RELAXED);
     /* After the last one the caller may go on to another task, to which a wake does no harm. */
     if (__atomic_add_fetch(&pool.done, 1, __ATOMIC_SEQ_CST) == jobs && flag(&pool.caller_sleeps)) {
         pthread_mutex_lock(&pool.sleep);
@@ -321,7 +328,7 @@ static int do_alone(arn_job job, const int64_t *step, char *const *args, int64_t
 {
     int failed = 0;
     for (int64_t j = 0; j < jobs; j++)
-        failed |= job(step, args, j) != 0;
+        failed |= job(step, args, j);
     return failed;
 }
 
@@ -546,6 +553,99 @@ static void multiply_piece(const struct product *q, int64_t i, int64_t j, int64_
               ldc);
 }
 
+/* Whether rows have a value that is watched for. As wide as the values, for the vectoriser. */
+#define WATCHING(name, type, flag, magnitude)                                                      \
+    static int name(int64_t watch, int64_t rows, int64_t n, const type *at, int64_t stride)        \
+    {                                                                                              \
+        flag odd = 0;                                                                              \
+        for (int64_t i = 0; i < rows; i++, at += stride)                                           \
+            if (watch == WATCH_NAN) {                                                              \
+                _Pragma("omp simd reduction(|: odd)") for (int64_t j = 0; j < n; j++) odd |=       \
+                    at[j] == at[j] ? 0 : 1;                                                        \
+            } else if (watch == WATCH_NON_FINITE) {                                                \
+                _Pragma("omp simd reduction(|: odd)") for (int64_t j = 0; j < n; j++) odd |=       \
+                    at[j] - at[j] == 0 ? 0 : 1;                                                    \
+            } else {                                                                               \
+                _Pragma("omp simd reduction(|: odd)") for (int64_t j = 0; j < n; j++) odd |=       \
+                    magnitude(at[j]) <= (type)1e10 ? 0 : 1;                                        \
+            }                                                                                      \
+        return odd ? WATCHED : 0;                                                                  \
+    }
+WATCHING(watch_floats, float, uint32_t, fabsf)
+WATCHING(watch_doubles, double, uint64_t, fabs)
+
+/* WATCHED where a product has written a value that is watched for. */
+static int look_at(int64_t watch, int64_t dtype, int64_t rows, int64_t n, const char *at,
+                   int64_t stride)
+{
+    if (!watch)
+        return 0;
+    return dtype ? watch_doubles(watch, rows, n, (const double *)at, stride)
+                 : watch_floats(watch, rows, n, (const float *)at, stride);
+}
+
+/* ---- small products with a transposed B ----
+   Their elements are sums across vectors, so that OpenBLAS needs two to three times as long for
+   them as for others. To transpose B first takes less where K is not much larger than M. */
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+#define MAX_TURNED 8192
+
+static inline void turn_floats(const float *from, int64_t ld, float *to, int64_t ld_to)
+{
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + ld);
+    __m128 c = _mm_loadu_ps(from + 2 * ld), d = _mm_loadu_ps(from + 3 * ld);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(to, a);
+    _mm_storeu_ps(to + ld_to, b);
+    _mm_storeu_ps(to + 2 * ld_to, c);
+    _mm_storeu_ps(to + 3 * ld_to, d);
+}
+
+static inline void turn_doubles(const double *from, int64_t ld, double *to, int64_t ld_to)
+{
+    __m128d a = _mm_loadu_pd(from), b = _mm_loadu_pd(from + ld);
+    _mm_storeu_pd(to, _mm_unpacklo_pd(a, b));
+    _mm_storeu_pd(to + ld_to, _mm_unpackhi_pd(a, b));
+}
+
+/* The transpose of a matrix, by blocks that `block` transposes, then what is left at two edges. */
+#define TURNING(name, type, block, edge)                                                           \
+    static void name(const type *from, int64_t ld, int64_t rows, int64_t n, type *to)              \
+    {                                                                                              \
+        int64_t whole = rows - rows % edge, wide = n - n % edge;                                   \
+        for (int64_t i = 0; i < whole; i += edge)                                                  \
+            for (int64_t j = 0; j < wide; j += edge)                                               \
+                block(from + i * ld + j, ld, to + j * rows + i, rows);                             \
+        for (int64_t i = 0; i < rows; i++)                                                         \
+            for (int64_t j = i < whole ? wide : 0; j < n; j++)                                     \
+                to[j * rows + i] = from[i * ld + j];                                               \
+    }
+TURNING(turn_float_matrix, float, turn_floats, 4)
+TURNING(turn_double_matrix, double, turn_doubles, 2)
+
+static void turn_small(struct product *q)
+{
+    if (q->transA || !q->transB || q->K > 2 * q->M || q->N * q->K > MAX_TURNED ||
+        (double)q->M * (double)(q->N * q->K) > 1e6)
+        return;
+    char *turned = room((size_t)(q->N * q->K * item(q->dtype)));
+    if (!turned)
+        return;
+    if (q->dtype)
+        turn_double_matrix((double *)q->B, q->ldb, q->N, q->K, (double *)turned);
+    else
+        turn_float_matrix((float *)q->B, q->ldb, q->N, q->K, (float *)turned);
+    q->B = turned;
+    q->ldb = q->N;
+    q->transB = 0;
+}
+#else
+static void turn_small(struct product *q) { (void)q; }
+#endif
+
 static int multiply(struct product q)
 {
     if (q.M == 0 || q.N == 0)
@@ -563,6 +663,7 @@ static int multiply(struct product q)
     q.ldb = stride_for(rowsB, q.ldb, colsB);
     if (!sgemm || !fits(q.lda, colsA) || !fits(q.ldb, colsB) || !fits(q.ldc, q.N))
         return 1;
+    turn_small(&q);
     for (int64_t i = 0; i < q.M; i += ARN_BLAS_PIECE)
         for (int64_t j = 0; j < q.N; j += ARN_BLAS_PIECE)
             for (int64_t k = 0; k < q.K; k += ARN_BLAS_PIECE)
@@ -600,7 +701,7 @@ static int gemm_job(const int64_t *step, char *const *args, int64_t job)
         q.C += lo * size;
         q.N = hi - lo;
     }
-    return multiply(q);
+    return multiply(q) | look_at(step[22], q.dtype, q.M, q.N, q.C, q.ldc);
 }
 
 static int gemm_batch_job(const int64_t *step, char *const *args, int64_t job)
@@ -614,7 +715,7 @@ static int gemm_batch_job(const int64_t *step, char *const *args, int64_t job)
         q.A += b * step[23];
         q.B += b * step[24];
         q.C += b * step[25];
-        failed |= multiply(q);
+        failed |= multiply(q) | look_at(step[26], q.dtype, q.M, q.N, q.C, q.ldc);
     }
     return failed;
 }
@@ -634,7 +735,7 @@ static int gemv_job(const int64_t *step, char *const *args, int64_t job)
     v.A += lo * (v.trans ? 1 : v.lda) * size;
     v.y += lo * v.incy * size;
     *(v.trans ? &v.N : &v.M) = hi - lo;
-    return hi > lo ? multiply_vector(v) : 0;
+    return hi > lo ? multiply_vector(v) | look_at(step[20], v.dtype, hi - lo, 1, v.y, v.incy) : 0;
 }
 
 /* ---- the interpreter ---- */
@@ -664,8 +765,9 @@ static int run_step(const int64_t *step, char *const *args)
     }
 }
 
-/* 0, or 1 + the number of the first step that failed; steps after it are not run. Each step's
-   time is added to its place in `nanoseconds` unless that is NULL. */
+/* 0, or 1 + the number of the first step that failed, or -2 - the number of the first that wrote a
+   value which it watches for; steps after that are not run. Each step's time is added to its place
+   in `nanoseconds` unless that is NULL. */
 int64_t arn_run(const int64_t *table, int64_t steps, char *const *args, int64_t *nanoseconds)
 {
     int64_t before = nanoseconds ? now() : 0;
@@ -677,7 +779,7 @@ int64_t arn_run(const int64_t *table, int64_t steps, char *const *args, int64_t 
             before = after;
         }
         if (failed)
-            return k + 1;
+            return failed & FAILED ? k + 1 : -2 - k;
     }
     return 0;
 }

@@ -32,6 +32,15 @@ Operand = tuple[int, int]
 NO_OPERAND: Operand = (-1, 0)
 
 
+class Watching(IntEnum):
+    """Which of the values that a product writes its step watches for."""
+
+    NOTHING = 0
+    NAN = 1
+    NON_FINITE = 2
+    BIG = 3
+
+
 class Kind(IntEnum):
     """Word 0 of a step."""
 
@@ -51,8 +60,9 @@ class Runtime:
     ----------
     run : cffi function
         `int64_t run(const int64_t *table, int64_t steps, char *const *args, int64_t *nanoseconds)`:
-        0, or 1 + the number of the step that failed. Unless `nanoseconds` is NULL the time of each
-        step is added to its place there.
+        0, or 1 + the number of the step that failed, or -2 - the number of the step that wrote a
+        value for which it watches; no later step has run then. Unless `nanoseconds` is NULL the
+        time of each step is added to its place there.
     call : cffi function
         `int64_t call(const int64_t *frame)`: the same without times; a frame has the address of a
         table, the number of its steps, the address of the arguments, the number of those that are
@@ -165,7 +175,8 @@ def kernel_step(
     The kernel is called once a job as `int kernel(char *const *p, const int64_t *lo, const int64_t
     *hi, const int64_t *s, const arn_value *c, char *scratch)`: operand k begins at `p[k]`, for all
     jobs alike but for `job_strides`; axis a runs over `lo[a] .. hi[a]`, which may be empty; operand
-    k has the stride `s[k * rank + a]`. It returns nonzero where it fails.
+    k has the stride `s[k * rank + a]`. It returns bits: 1 where it fails, 2 where it
+    wrote a value for which it watches.
 
     Parameters
     ----------
@@ -212,6 +223,7 @@ def gemm_step(
     beta: float = 0.0,
     scale: Operand = NO_OPERAND,
     jobs: int = 1,
+    watch: Watching = Watching.NOTHING,
 ) -> list[int]:
     """The words of `C = alpha * op(A) @ op(B) + beta * C`, all row-major.
 
@@ -234,6 +246,8 @@ def gemm_step(
         An element of the dtype by which alpha is multiplied when the step runs.
     jobs : int
         How many products of parts of the rows, or columns, of C.
+    watch : Watching
+        Which values in C make the step tell that it wrote one.
 
     Raises
     ------
@@ -242,7 +256,7 @@ def gemm_step(
     """
     blas()
     words = _product_words(Kind.GEMM, double, transposed, sizes, A, B, C, alpha, beta, scale)
-    return _sized([*words, jobs])
+    return _sized([*words, jobs, watch])
 
 
 def gemm_batch_step(
@@ -259,6 +273,7 @@ def gemm_batch_step(
     beta: float = 0.0,
     scale: Operand = NO_OPERAND,
     jobs: int = 1,
+    watch: Watching = Watching.NOTHING,
 ) -> list[int]:
     """The words of `count` products, each as `gemm_step` has it; jobs share the products.
 
@@ -269,7 +284,7 @@ def gemm_batch_step(
     """
     blas()
     words = _product_words(Kind.GEMM_BATCH, double, transposed, sizes, A, B, C, alpha, beta, scale)
-    return _sized([*words, jobs, count, *strides])
+    return _sized([*words, jobs, count, *strides, watch])
 
 
 def gemv_step(
@@ -284,6 +299,7 @@ def gemv_step(
     beta: float = 0.0,
     scale: Operand = NO_OPERAND,
     jobs: int = 1,
+    watch: Watching = Watching.NOTHING,
 ) -> list[int]:
     """The words of `y = alpha * op(A) @ x + beta * y`; the rest as `gemm_step` has it.
 
@@ -299,7 +315,7 @@ def gemv_step(
     words: list[int] = [Kind.GEMV, 0, double, transposed, *sizes]
     for operand, stride in (A, x, y):
         words += (*operand, stride)
-    return _sized([*words, double_word(alpha), double_word(beta), *scale, jobs])
+    return _sized([*words, double_word(alpha), double_word(beta), *scale, jobs, watch])
 
 
 def copy_step(target: Operand, source: Operand, size: int, *, jobs: int = 1) -> list[int]:

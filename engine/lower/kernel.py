@@ -9,6 +9,7 @@ computation or a total. Stores write values; accumulations reduce them over axes
 from dataclasses import dataclass
 from enum import Enum
 
+from arignote.lower.limits import Watch
 from arignote.scalar import ScalarOp
 
 
@@ -126,6 +127,10 @@ class Kernel:
     values : tuple of Value
         Each after those that it needs.
     writes : tuple of Store or Accumulate
+    watch : Watch or None
+        Which values make the kernel tell that it wrote one.
+    watched : tuple of int
+        The operands of which it tells.
     """
 
     rank: int
@@ -134,6 +139,8 @@ class Kernel:
     parameters: tuple[str, ...]
     values: tuple[Value, ...]
     writes: tuple[Store | Accumulate, ...]
+    watch: Watch | None = None
+    watched: tuple[int, ...] = ()
 
     @property
     def accumulates(self) -> bool:
@@ -151,7 +158,9 @@ def kernel(
     parameters: tuple[str, ...],
     values: tuple[Value, ...],
     writes: tuple[Store | Accumulate, ...],
+    watch: Watch | None = None,
+    watched: tuple[int, ...] = (),
 ) -> Kernel:
     """The one kernel of this structure."""
-    key = (rank, split, operands, parameters, values, writes)
+    key = (rank, split, operands, parameters, values, writes, watch, watched)
     return _known.get(key) or _known.setdefault(key, Kernel(*key))

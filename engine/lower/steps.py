@@ -1,10 +1,12 @@
 """LoopProgram: loops, products and NumPy's steps, in order, over memory with a plan."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from arignote.graph import Apply, FunctionGraph, SharedVariable, Variable
 from arignote.lower.build import Loops
 from arignote.lower.fusion import Fused
+from arignote.lower.limits import Watch
 from arignote.lower.names import Names
 from arignote.lower.sizes import SizeTable
 
@@ -28,15 +30,19 @@ class LoopStep:
 
 @dataclass(frozen=True, eq=False)
 class ProductStep:
-    """A product by BLAS; for each operand the memory and whether it is transposed."""
+    """A product by BLAS; for each operand the memory and whether it is transposed.
+
+    `watch` is which of the values that it writes it tells of.
+    """
 
     node: Apply
     operands: tuple[tuple[Variable, bool], ...]
+    watch: Watch | None = None
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Variable, ...]:
         """What it reads."""
-        return tuple(x for x, _ in self.operands)
+        return tuple([x for x, _ in self.operands])
 
     @property
     def outputs(self) -> tuple[Variable, ...]:
