@@ -1,25 +1,37 @@
-"""Functions whose calls are measured."""
+"""Functions whose calls are measured, from the start or for as long as somebody wants to know."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from arignote.compile.function import Function
-from arignote.compile.link import Linked
-from arignote.execute import Executable
+from arignote.compile.observers import Compute, observers
+from arignote.compile.timing import Timing
 from arignote.execute.profile import Profile
-from arignote.execute.timed import TimedNative, timed_numpy, timed_whole
-from arignote.lower import Program
+
+
+class Profiler(ABC):
+    """An observer that has a profile of each function."""
+
+    @abstractmethod
+    def profile_of(self, function: Function) -> Profile:
+        """Where the calls of a function are counted."""
+
+    @abstractmethod
+    def around(
+        self, function: Function, values: Sequence[np.ndarray], compute: Compute
+    ) -> list[np.ndarray]:
+        """As all observers have it."""
 
 
 class ProfiledFunction(Function):
     """A function that measures each step of its calls; made by `function(..., profile=True)`."""
 
+    is_profiled = True
+
     def _load(self) -> None:
         self._profile = Profile()
-        self._timed: WeakKeyDictionary[Linked, Executable] = WeakKeyDictionary()
         super()._load()
 
     @property
@@ -27,29 +39,22 @@ class ProfiledFunction(Function):
         """What the calls so far took."""
         return self._profile
 
-    def take_over(self) -> None:
-        super().take_over()
-        self._quick = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        start = self._profile.clock()
-        try:
-            return super().__call__(*args, **kwargs)
-        finally:
-            self._profile.add_call(self._profile.clock() - start)
+def timing_of(function: Function, before: Timing | None) -> Timing | None:
+    """The measured way for all who want to know of a function now; None if nobody does.
 
-    def _execute(self, linked: Linked, values: Sequence[np.ndarray]) -> list[np.ndarray]:
-        __tracebackhide__ = True
-        run = self._timed.get(linked)
-        if run is None:
-            run = self._timed.setdefault(linked, self._measured(linked))
-        return run(values)
-
-    def _measured(self, linked: Linked) -> Executable:
-        profile = self._profile
-        if linked.native is not None:
-            return TimedNative(linked.native, profile)
-        if isinstance(linked.program, Program):
-            return timed_numpy(linked.program, linked.graph, profile)
-        return timed_whole(linked.run, linked.graph, "with NumPy until its C is ready", profile)
+    Parameters
+    ----------
+    function : Function
+    before : Timing or None
+        What the function had so far.
+    """
+    profilers = [observer for observer in observers() if isinstance(observer, Profiler)]
+    profiles = [profiler.profile_of(function) for profiler in profilers]
+    if isinstance(function, ProfiledFunction):
+        profiles.insert(0, function.profile)
+    if not profiles:
+        return None
+    timing = before or Timing(profiles[0].clock)
+    timing.profiles = tuple(profiles)
+    return timing

@@ -54,6 +54,17 @@ class Cost:
             self.operations + other.operations,
         )
 
+    def part(self, share: float) -> "Cost":
+        """A part of the cost."""
+        return Cost(
+            round(self.read * share), round(self.written * share), round(self.operations * share)
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Bytes read and written."""
+        return self.read + self.written
+
 
 Shares = Mapping[Apply, float]
 """For each node of a step the part of its time that the node is taken to have."""

@@ -30,24 +30,50 @@ def listing(program: LoopProgram, with_prelude: bool = False) -> Text:
     with_prelude : bool
         Whether the text begins with what kernels need to be compiled.
     """
+    names, users = program.names, _users(program)
+    texts = [KERNEL_TABLE.header] if with_prelude else []
+    texts += [_one(kernel, users.get(kernel, ()), names) for kernel in kernels_of(program)]
+    return Text("\n".join(texts))
+
+
+def kernel_listings(program: LoopProgram) -> dict[Kernel, Text]:
+    """The C text of each kernel that steps of a program run, in the order of `listing`."""
     names = program.names
+    return {kernel: Text(_one(kernel, steps, names)) for kernel, steps in _users(program).items()}
+
+
+def step_listing(program: LoopProgram, number: int) -> Text | None:
+    """The C text of the kernel of one step; None where BLAS or NumPy computes it.
+
+    Parameters
+    ----------
+    program : LoopProgram
+    number : int
+        As `print(program)` counts, from 1 to the number of computing steps.
+    """
+    step = program.computing[number - 1]
+    if not isinstance(step, LoopStep):
+        return None
+    return Text(_one(step.loops.kernel, [(number, step.loops)], program.names))
+
+
+def _users(program: LoopProgram) -> dict[Kernel, list[tuple[int, Loops]]]:
+    """The steps of each kernel, with their numbers."""
     users: dict[Kernel, list[tuple[int, Loops]]] = {}
     for number, step in enumerate(program.computing, 1):
         if isinstance(step, LoopStep):
             users.setdefault(step.loops.kernel, []).append((number, step.loops))
-    texts = [KERNEL_TABLE.header] if with_prelude else []
-    for kernel in kernels_of(program):
-        text = kernel_text(kernel)
-        body = text.named(kernel_name(text)).rstrip("\n")
-        if kernel in users:
-            head = _head(users[kernel], names)
-            texts.append(f"{head}\n{_commented(body, users[kernel], names)}\n")
-        else:
-            what = (
-                "Combines what several jobs of a loop have accumulated, in the order of the jobs."
-            )
-            texts.append(f"{_comment([what])}\n{body}\n")
-    return Text("\n".join(texts))
+    return users
+
+
+def _one(kernel: Kernel, users: Sequence[tuple[int, Loops]], names: Names) -> str:
+    """The text of a kernel with its comments."""
+    text = kernel_text(kernel)
+    body = text.named(kernel_name(text)).rstrip("\n")
+    if users:
+        return f"{_head(users, names)}\n{_commented(body, users, names)}\n"
+    what = "Combines what several jobs of a loop have accumulated, in the order of the jobs."
+    return f"{_comment([what])}\n{body}\n"
 
 
 def _comment(lines: Sequence[str]) -> str:
