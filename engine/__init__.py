@@ -7,12 +7,25 @@ Symbolic variables (`arignote.tensor`, usually T) build a graph; `grad` differen
 from arignote import errors, tensor
 from arignote import tensor as T
 from arignote.autodiff import grad, verify_grad
-from arignote.compile import Function, In, Mode, Out, function, why_not_fused
+from arignote.compile import (
+    Function,
+    In,
+    Mode,
+    MonitorMode,
+    NanGuardMode,
+    Out,
+    detect_nan,
+    function,
+    why_not_fused,
+)
+from arignote.compile.looking import gradcheck, inspect_values
+from arignote.compile.profiling import profiling
 from arignote.config import config
 from arignote.doctor import doctor
+from arignote.errors import NanError
 from arignote.execute.cache import KERNELS as cache  # noqa: N811 (an object, as config)
 from arignote.extension import load_ipython_extension, unload_ipython_extension
-from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, shared
+from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, name_scope, shared
 from arignote.ops.base import Op
 from arignote.printing import debugprint, pp, pydotprint
 from arignote.types import TensorType, Type
@@ -25,6 +38,9 @@ __all__ = [
     "Function",
     "In",
     "Mode",
+    "MonitorMode",
+    "NanError",
+    "NanGuardMode",
     "Op",
     "Out",
     "SharedVariable",
@@ -36,12 +52,17 @@ __all__ = [
     "clone",
     "config",
     "debugprint",
+    "detect_nan",
     "doctor",
     "errors",
     "function",
     "grad",
+    "gradcheck",
+    "inspect_values",
     "load_ipython_extension",
+    "name_scope",
     "pp",
+    "profiling",
     "pydotprint",
     "shared",
     "tensor",

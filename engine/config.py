@@ -14,9 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from arignote import lazy
 from arignote.errors import ConfigError, ConfigNameError, message
+
+if TYPE_CHECKING:
+    from arignote.tables import Table
 
 
 class FloatX(Enum):
@@ -78,6 +82,15 @@ class OnProblem(Enum):
     RAISE = "raise"
     WARN = "warn"
     IGNORE = "ignore"
+
+
+class NanAction(Enum):
+    """What to do about NaN and Inf that are born in a call."""
+
+    OFF = "off"
+    RAISE = "raise"
+    WARN = "warn"
+    RECORD = "record"
 
 
 class TestValues(Enum):
@@ -270,6 +283,13 @@ FLAGS: dict[str, Flag] = {
             False,
         ),
         EnumFlag(
+            "nan",
+            NanAction.OFF,
+            "raise, warn or record: calls look for NaN and Inf, and say in which op and line they"
+            " were born; off: they do not look",
+            True,
+        ),
+        EnumFlag(
             "on_unused_input",
             OnProblem.RAISE,
             "what function() does about an input that nothing needs: raise, warn, ignore",
@@ -344,6 +364,7 @@ class Config:
     """
 
     _settings: dict[str, _Setting]
+    _at_start: dict[str, _Setting]
     _own: threading.local
 
     def __init__(self, rc_file: Path, environment: str) -> None:
@@ -354,6 +375,7 @@ class Config:
             self._set(name, value, str(rc_file))
         for name, value in _read_environment(environment):
             self._set(name, value, "ARIGNOTE_FLAGS")
+        object.__setattr__(self, "_at_start", dict(settings))
 
     def _set(self, name: str, value: object, source: str) -> None:
         flag, setting = _flag(name), self._settings.get(name)
@@ -391,7 +413,19 @@ class Config:
         self._set(name, value, "code")
 
     def __dir__(self) -> list[str]:
-        return [*FLAGS, "change"]
+        return [*FLAGS, "change", "reset"]
+
+    def reset(self, *names: str) -> None:
+        """Takes back what code has set: flags are what the file and the environment say.
+
+        Parameters
+        ----------
+        *names : str
+            By default all flags.
+        """
+        for name in names or FLAGS:
+            start = self._at_start[_flag(name).name]
+            self._set(name, start.value, start.source)
 
     def snapshot(self) -> Mapping[str, Any]:
         """All flags as they are now, for `as_of`."""
@@ -416,6 +450,26 @@ class Config:
             yield self
         finally:
             self._settings.update(before)
+
+    @property
+    def table(self) -> "Table":
+        """The flags as a table; those that are not at their default are marked."""
+        rows = []
+        for name, flag in FLAGS.items():
+            now = self._settings[name]
+            rows.append((name, flag.text(now.value), flag.text(flag.default), now.source,
+                         f"{flag.doc} ({flag.valid})"))  # fmt: skip
+        changed = [n for n, row in enumerate(rows) if row[1] != row[2]]
+        made: Table = lazy.module("arignote.tables").table(
+            ("flag", "value", "default", "set by", "what it does"), rows, marked=changed
+        )
+        return made
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = lazy.module("arignote.graph.hooks").mimebundle(
+            self, include, exclude
+        )
+        return bundle
 
     def __repr__(self) -> str:
         lines = []

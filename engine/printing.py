@@ -6,12 +6,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
+from arignote import lazy
 from arignote.compile import Function
 from arignote.errors import GraphError, message
-from arignote.graph import Apply, Variable, hooks, toposort
+from arignote.graph import Apply, SharedVariable, Variable, hooks, toposort
 from arignote.ops.base import Op
+from arignote.types import shape_text
 from arignote.viz.dot import render
-from arignote.viz.model import GraphView, too_large, view
+from arignote.viz.model import GraphView, view
 from arignote.viz.options import PictureOptions
 from arignote.viz.text import Ids, to_text
 
@@ -288,15 +292,8 @@ MAX_PLAIN = 300
 def _mimebundle(
     thing: Any, include: Collection[str] | None = None, exclude: Collection[str] | None = None
 ) -> dict[str, str]:
-    """The forms in which notebooks show a variable, a list of variables or a function."""
-    graph = view(thing)
-    bundle = {"text/plain": _plain(thing, graph)}
-    if len(graph.nodes) > 1 or isinstance(thing, Function):
-        picture = graph.picture
-        if picture is None:
-            bundle["text/plain"] += f"\n{too_large(graph)}"
-        else:
-            bundle["image/svg+xml"] = picture
+    """The forms in which notebooks show a variable, a function, a table and their like."""
+    bundle = lazy.module("arignote.viz.displays").bundle(thing, _plain(thing))
     return {
         form: text
         for form, text in bundle.items()
@@ -304,15 +301,35 @@ def _mimebundle(
     }
 
 
-def _plain(thing: Any, graph: GraphView) -> str:
+def _plain(thing: Any) -> str:
     if isinstance(thing, Function):
         return _summary(thing)
+    if isinstance(thing, SharedVariable):
+        return _shared(thing)
     if isinstance(thing, Variable):
         text = _expression(thing, MAX_PLAIN)
         if thing.owner is not None and thing.name is not None:
             text = f"{thing.name} = {text}"
         return text if len(text) <= MAX_PLAIN else f"{text[: MAX_PLAIN - 3]}..."
-    return repr(graph)
+    return str(thing)
+
+
+def _shared(variable: SharedVariable) -> str:
+    """Type, statistics and first elements of a shared variable's value."""
+    value = variable.get_value(borrow=True)
+    found = lazy.module("arignote.statistics").statistics(value)
+    number = lazy.module("arignote.tables").number
+    numbers = [
+        f"{name} {number(value)}"
+        for name, value in (("min", found.min), ("max", found.max), ("mean", found.mean),
+                            ("std", found.std), ("nan", found.nan or None),
+                            ("inf", found.inf or None))
+        if value is not None
+    ]  # fmt: skip
+    first = np.array2string(value, threshold=20, edgeitems=2, precision=4, max_line_width=80)
+    head = f"{variable.name or 'shared'}: {found.dtype} {shape_text(found.shape)}"
+    lines = [head, *(["  " + ", ".join(numbers)] if value.ndim and numbers else [])]
+    return "\n".join([*lines, *(f"  {line}" for line in first.splitlines()[:12])])
 
 
 def _summary(function: Function) -> str:

@@ -181,6 +181,8 @@ def _as_type_of(variable: Any, gradient: Any, node: Apply) -> Any:
                 got=[describe(variable), describe(gradient)],
             )
         )
+    if gradient.type.dtype == variable.type.dtype:
+        return gradient
     if kind(gradient.dtype) == "c" and kind(variable.dtype) != "c":
         gradient = apply_scalar(scalar.real, gradient)
         return gradient.astype(real_of(variable.dtype))
@@ -274,12 +276,20 @@ def _result(target: Any, found: _Found, cost: Any, policy: OnProblem) -> Any:
         )
     if target in found.gradients:
         gradient = found.gradients[target]
+        _mark(gradient, found, cost, target)
         if _can_be_named(gradient, found, cost):
             gradient.name = f"(d{cost.name}/d{target.name})" if target.name else None
         return gradient
     if target not in found.zeros:
         _disconnected(target, cost, policy)
     return target.zeros_like()
+
+
+def _mark(gradient: Any, found: _Found, cost: Any, target: Any) -> None:
+    """Notes in the tag of an expression that it is the gradient of a cost by a variable."""
+    if gradient.owner is not None and gradient not in found.seeds and cost is not None:
+        known = getattr(gradient.tag, "gradient_by", ())
+        gradient.tag.gradient_by = (*known, (cost, target))
 
 
 def _can_be_named(gradient: Any, found: _Found, cost: Any) -> bool:

@@ -11,8 +11,8 @@ from arignote.graph import TensorVariable, constant
 from arignote.types import TensorType, is_float, real_of
 
 # Steps of the central difference and tolerances by real dtype.
-_STEPS = {"float16": 0.06, "float32": 6e-3, "float64": 6e-6}
-_TOLERANCES = {"float16": 1e-1, "float32": 1e-2, "float64": 1e-6}
+STEPS = {"float16": 0.06, "float32": 6e-3, "float64": 6e-6}
+TOLERANCES = {"float16": 1e-1, "float32": 1e-2, "float64": 1e-6}
 
 
 def verify_grad(
@@ -61,10 +61,10 @@ def verify_grad(
     out = fun(*inputs)
     wrt = [x for x in inputs if is_float(x.dtype)]
     narrow = min((real_of(x.dtype) for x in (*wrt, out)), key=lambda name: np.dtype(name).itemsize)
-    step = _STEPS[narrow] if eps is None else eps
+    step = STEPS[narrow] if eps is None else eps
     tolerances = (
-        _TOLERANCES[narrow] if abs_tol is None else abs_tol,
-        _TOLERANCES[narrow] if rel_tol is None else rel_tol,
+        TOLERANCES[narrow] if abs_tol is None else abs_tol,
+        TOLERANCES[narrow] if rel_tol is None else rel_tol,
     )
     shape = out.eval(dict(zip(inputs, points, strict=True))).shape
     for _ in range(n_tests):
@@ -127,15 +127,33 @@ def _differences(
     base = points[position]
     is_complex = base.dtype.kind == "c"
     result = np.zeros(base.shape, "complex128" if is_complex else "float64")
+
+    def cost_at(values: Sequence[np.ndarray]) -> float:
+        return float(cost.eval(dict(zip(inputs, values, strict=True))))
+
     for index in np.ndindex(base.shape):
-        for direction in (1, 1j) if is_complex else (1,):
-            values = []
-            for sign in (1, -1):
-                moved = base.copy()
-                moved[index] += sign * step * direction
-                changed = [moved if n == position else p for n, p in enumerate(points)]
-                values.append((float(cost.eval(dict(zip(inputs, changed, strict=True)))), moved))
-            (high, up), (low, down) = values
-            width = abs(complex(up[index]) - complex(down[index]))
-            result[index] += direction * (high - low) / width
+        result[index] = difference(cost_at, points, position, index, step)
+    return result
+
+
+def difference(
+    cost: Callable[[Sequence[np.ndarray]], float],
+    points: Sequence[np.ndarray],
+    position: int,
+    index: tuple[int, ...],
+    step: float,
+) -> complex:
+    """The central difference of a cost by one element of one of its arguments."""
+    base = points[position]
+    result: complex = 0.0
+    for direction in (1, 1j) if base.dtype.kind == "c" else (1,):
+        values = []
+        for sign in (1, -1):
+            moved = base.copy()
+            moved[index] += sign * step * direction
+            changed = [moved if n == position else p for n, p in enumerate(points)]
+            values.append((cost(changed), moved))
+        (high, up), (low, down) = values
+        width = abs(complex(up[index]) - complex(down[index]))
+        result += direction * (high - low) / width
     return result

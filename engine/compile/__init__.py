@@ -2,7 +2,20 @@
 
 from arignote.compile import evaluate
 from arignote.compile.function import Function, function, why_not_fused
+from arignote.compile.guard import MonitorMode, NanGuardMode, detect_nan
 from arignote.compile.io import In, Out
 from arignote.compile.mode import Mode, get_mode
 
-__all__ = ["Function", "In", "Mode", "Out", "evaluate", "function", "get_mode", "why_not_fused"]
+__all__ = [
+    "Function",
+    "In",
+    "Mode",
+    "MonitorMode",
+    "NanGuardMode",
+    "Out",
+    "detect_nan",
+    "evaluate",
+    "function",
+    "get_mode",
+    "why_not_fused",
+]

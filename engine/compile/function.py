@@ -9,6 +9,8 @@ from weakref import WeakMethod
 import numpy as np
 
 from arignote import lazy
+from arignote.compile.guard import alarm_of, guarded_mode
+from arignote.compile.interrupts import shield
 from arignote.compile.io import In, Out, first, parse_inputs, parse_outputs
 from arignote.compile.mode import Mode, get_mode
 from arignote.compile.observers import observed, observers, register
@@ -29,6 +31,7 @@ from arignote.errors import (
     join_names,
     message,
 )
+from arignote.execute.building import builder, building
 from arignote.graph import (
     FunctionGraph,
     SharedVariable,
@@ -39,9 +42,13 @@ from arignote.graph.collector import without_collector
 from arignote.graph.describe import describe
 from arignote.graph.replace import checked_pairs
 from arignote.graph.source import SourceLine, user_line
+from arignote.graph.variable import store_all
 
 if TYPE_CHECKING:
     from arignote.compile.link import Linked
+    from arignote.compile.memory import MemoryPlan
+    from arignote.compile.timing import Timing
+    from arignote.execute.finding import Finding
     from arignote.execute.profile import Profile
     from arignote.lower import Program
     from arignote.lower.names import Text
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
 
 
 @without_collector
+@builder
 def function(
     inputs: Sequence[Variable | In],
     outputs: Any = None,
@@ -61,6 +69,7 @@ def function(
     allow_input_downcast: bool | None = None,
     no_default_updates: bool | Sequence[SharedVariable] = False,
     profile: bool = False,
+    nan: str | None = None,
 ) -> "Function":
     """A callable that computes outputs from inputs, then stores updates.
 
@@ -88,6 +97,10 @@ def function(
         Whose `default_update` is left out.
     profile : bool
         Whether each step of each call is timed, for `f.profile`.
+    nan : {'off', 'raise', 'warn', 'record'}, optional
+        What a call does about NaN and Inf: it finds the op and the line in which they were born,
+        and raises NanError before any update is stored, warns, or adds that to `f.nan_records`.
+        By default what the mode says, else `config.nan`.
 
     Returns
     -------
@@ -119,7 +132,8 @@ def function(
     check_leaves(graph, ins, name)
     check_unused(graph, ins, _policy(on_unused_input))
     made = lazy.module("arignote.compile.profiled").ProfiledFunction if profile else Function
-    return made(ins, states, outs, arrange, graph, get_mode(mode), name, source)
+    chosen = guarded_mode(get_mode(mode), nan)
+    return made(ins, states, outs, arrange, graph, chosen, name, source)
 
 
 def _policy(on_unused_input: str | None) -> OnProblem:
@@ -197,7 +211,13 @@ class Function:
         The rewrite rules that fired, in order: each has a name, a variable before and after.
     program : Program
         The steps that run.
+    is_profiled : bool
+        Whether `profile` tells of the calls.
     """
+
+    is_profiled = False
+    # The measured way through a call, while somebody wants to know how long it takes.
+    _timing: "Timing | None" = None
 
     def __init__(
         self,
@@ -227,7 +247,8 @@ class Function:
         self._simple = all(cell is None for cell in self._states)
         borrowed = [out.borrow for out in self._outs] + [False] * len(self._targets)
         self._borrowed = tuple(borrowed)
-        self._running = Running(self.graph, self.mode, self._shared)
+        self._alarm = alarm_of(self.mode)
+        self._running = Running(self.graph, self.mode, self._shared, alarm=self._alarm)
         self._general: Running | None = None
         register(self)
         self.take_over()
@@ -235,12 +256,24 @@ class Function:
 
     def take_over(self) -> None:
         """Looks up what runs from now on; called when that has changed."""
+        # Observers may come and go meanwhile; who sees them last has to set what they want.
+        seen: tuple[Any, ...] | None = None
+        while seen is not observers():
+            seen = observers()
+            self._take_over(seen)
+
+    def _take_over(self, watching: tuple[Any, ...]) -> None:
         linked = self._linked
         self.fgraph: FunctionGraph = linked.graph
         self.rewrites: list[Firing] = linked.rewrites
         self.program: Program | LoopProgram = linked.program
+        timing: Timing | None = None
+        if self.is_profiled or watching:
+            timing = lazy.module("arignote.compile.profiled").timing_of(self, self._timing)
+        self._timing = timing
         quick: Callable[..., Any] | None = None
-        if self._simple and linked.native is not None and not observers():
+        is_free = timing is None and not watching
+        if self._simple and linked.native is not None and is_free:
             arrange = None if self._arrange is first else self._arrange
             module = lazy.module("arignote.execute.quick")
             self._miss = module.MISS
@@ -285,7 +318,7 @@ class Function:
                     return False
         return True
 
-    def code(self, prelude: bool = False) -> "Text":
+    def code(self, prelude: bool = False, step: int | None = None) -> "Text":
         """The C source of the kernels that run, with the user's variables and lines as comments.
 
         Each kernel stands once, in the order in which they first run; products are calls of BLAS
@@ -296,11 +329,15 @@ class Function:
         ----------
         prelude : bool
             Whether the text begins with what all kernels need to be compiled.
+        step : int, optional
+            Only the kernel of this step, as `print(f.program)` counts them.
 
         Raises
         ------
         CompilerError
-            There is no C: NumPy runs the function.
+            There is no C: NumPy runs the function, or this step is one of BLAS or NumPy.
+        GraphError
+            There is no such step.
 
         Example
         -------
@@ -310,8 +347,38 @@ class Function:
         >>> "exp(v0)" in f.code()
         True
         """
-        text: Text = lazy.module("arignote.compile.inspection").code(self, prelude)
+        text: Text = lazy.module("arignote.compile.inspection").code(self, prelude, step)
         return text
+
+    def memory(self, *args: Any, **kwargs: Any) -> "MemoryPlan":
+        """The memory that a call will take: its peak, and what is alive then, by name.
+
+        Nothing is computed; if C code is still being compiled, this waits for it.
+
+        Parameters
+        ----------
+        args, kwargs
+            As for a call; instead of an array its shape as a tuple will do.
+
+        Returns
+        -------
+        MemoryPlan
+
+        Raises
+        ------
+        InputError
+            As a call.
+
+        Example
+        -------
+        >>> from arignote import function, tensor as T
+        >>> x, y = T.fmatrices("x", "y")
+        >>> f = function([x, y], T.dot(x, y))
+        >>> f.memory((256, 512), (512, 64)).peak
+        720896
+        """
+        plan: MemoryPlan = lazy.module("arignote.compile.planning").memory(self, args, kwargs)
+        return plan
 
     def why_not_fused(self, a: Variable | str, b: Variable | str) -> "Text":
         """As `arignote.why_not_fused(f, a, b)`."""
@@ -322,6 +389,23 @@ class Function:
         """What the calls so far took, if the function was made with `profile=True`."""
         off: Profile = lazy.module("arignote.execute.profile").Profile(is_on=False)
         return off
+
+    @property
+    def nan_records(self) -> list["Finding"]:
+        """What calls have found, oldest first, if the function was made with `nan='record'`.
+
+        Each Finding says where a NaN or Inf was born; `nan='warn'` records too.
+
+        Example
+        -------
+        >>> from arignote import function, tensor as T
+        >>> x = T.dvector("x")
+        >>> f = function([x], T.log(x), nan="record")
+        >>> result = f([1.0, 0.0])
+        >>> print(f.nan_records[0].what)
+        Inf in log: 1 of 2 elements, the first at [1].
+        """
+        return list(self._alarm.records)
 
     @property
     def updates(self) -> list[tuple[SharedVariable, Variable]]:
@@ -338,6 +422,18 @@ class Function:
             result = quick(args)
             if result is not self._miss:
                 return result
+        timing, call = self._timing, self._shielded if observers() else self._call
+        return call(args, kwargs) if timing is None else timing.call(call, args, kwargs)
+
+    def _shielded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As `_call`; who observes may have interrupts wait until it is over."""
+        __tracebackhide__ = True
+        with shield:
+            return self._call(args, kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result for any arguments."""
+        __tracebackhide__ = True
         if not kwargs and self._simple and len(args) == len(self._filters):
             given: Sequence[Any] = args
         else:
@@ -380,18 +476,19 @@ class Function:
         results = self._execute(linked, [*values, *stored])
         results = self._own(results, [*values, *stored])
         count = len(self._outs)
-        for target, value in zip(self._targets, results[count:], strict=True):
-            target.store(value)
+        store_all(self._targets, results[count:])
         return results[:count]
 
     def _execute(self, linked: "Linked", values: Sequence[np.ndarray]) -> list[np.ndarray]:
         __tracebackhide__ = True
-        return linked.run(values)
+        timing = self._timing
+        return linked.run(values) if timing is None else timing.run(linked, values)
 
     def _for_all_sizes(self) -> "Linked":
         """What runs where sizes that meet are not equal: the graph without that assumption."""
         if self._general is None:
-            general = Running(self.graph, self.mode, self._shared, equal_sizes=False)
+            with building(self):
+                general = Running(self.graph, self.mode, self._shared, False, self._alarm)
             general.start()
             self._general = general
         return self._general.settled()

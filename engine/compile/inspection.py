@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from arignote.compile.mode import Mode
 from arignote.config import Linker
 from arignote.errors import CompilerError, GraphError, message
+from arignote.execute.c import KERNEL_TABLE
 from arignote.execute.compiler import find_compiler
-from arignote.execute.listing import listing
+from arignote.execute.listing import listing, step_listing
 from arignote.graph import Apply, FunctionGraph, Variable
 from arignote.graph.describe import describe
 from arignote.lower.names import Text
 from arignote.lower.reasons import Reasons
-from arignote.lower.steps import LoopProgram
+from arignote.lower.steps import LoopProgram, LoopStep, ProductStep
 
 if TYPE_CHECKING:
     from arignote.compile.function import Function
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 MAX_SEARCH = 60
 
 
-def code(f: "Function", prelude: bool = False) -> Text:
+def code(f: "Function", prelude: bool = False, step: int | None = None) -> Text:
     """See `Function.code`."""
     if isinstance(f.program, LoopProgram):
+        if step is not None:
+            return _code_of_step(f.program, step, prelude)
         return listing(f.program, prelude)
     raise CompilerError(
         message(
@@ -32,6 +35,20 @@ def code(f: "Function", prelude: bool = False) -> Text:
             hint=_remedy(f.mode),
         )
     )
+
+
+def _code_of_step(program: LoopProgram, step: int, prelude: bool) -> Text:
+    """The kernel of one step; an error says what the step is if it has none."""
+    count = len(program.computing)
+    if not 1 <= step <= count:
+        raise GraphError(
+            message(f"there is no step {step}; steps are numbered 1 to {count}.", hint="f.program")
+        )
+    text = step_listing(program, step)
+    if text is None:
+        what = "BLAS" if isinstance(program.computing[step - 1], ProductStep) else "NumPy"
+        raise CompilerError(message(f"step {step} is a call of {what}, which has no C source."))
+    return Text(f"{KERNEL_TABLE.header}\n{text}") if prelude else text
 
 
 def _remedy(mode: Mode) -> str:
@@ -162,3 +179,25 @@ def _is_copy(node: Apply, of: Apply) -> bool:
 
 def _brief(x: Variable) -> str:
     return str(x) if x.owner is None else str(x.owner.op)
+
+
+def step_of(f: "Function", x: Variable | str) -> int:
+    """The number of the step that computes a variable of a function, as `f.program` counts.
+
+    Raises
+    ------
+    GraphError
+        No step computes it: it is an input, a view, or gone after the rewrites.
+    """
+    variable = _user_variable(f, x)
+    name = x if isinstance(x, str) else _shown(variable)
+    final = _final(variable, f.fgraph)
+    if final is None:
+        raise GraphError(message(_gone(variable, name, f)))
+    steps = f.program.computing if isinstance(f.program, LoopProgram) else f.program.steps
+    for number, step in enumerate(steps, 1):
+        nodes = step.loops.nodes if isinstance(step, LoopStep) else (step.node,)
+        if final.owner in nodes:
+            return number
+    what = "an input" if final.owner is None else f"a view ({final.owner.op}) of what steps compute"
+    raise GraphError(message(f"no step computes {name}: it is {what}.", got=[describe(final)]))

@@ -3,13 +3,10 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from arignote.compile.function import Function
 
 Compute = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
@@ -18,7 +15,7 @@ class Observer(Protocol):
     """Stands around the calls of functions; `watching` lets it in."""
 
     def around(
-        self, function: "Function", values: Sequence[np.ndarray], compute: Compute
+        self, function: Any, values: Sequence[np.ndarray], compute: Compute
     ) -> list[np.ndarray]:
         """The outputs of a call; all an observer has to do is to `return compute(values)`.
 
@@ -33,16 +30,30 @@ class Observer(Protocol):
         ...
 
 
+class Observed(Protocol):
+    """A function, as far as observers come to it."""
+
+    def take_over(self) -> None:
+        """Looks up what runs from now on."""
+        ...
+
+
 # All functions, so that those compiled earlier can be told to take the way past the observers.
-_functions: "WeakSet[Function]" = WeakSet()
+_functions: "WeakSet[Any]" = WeakSet()
 _observers: tuple[Observer, ...] = ()
 _changing = threading.Lock()
 
 
-def register(function: "Function") -> None:
+def register(function: Observed) -> None:
     """Lets observers see the calls of a function."""
     with _changing:
         _functions.add(function)
+
+
+def functions() -> list[Any]:
+    """All functions that there are."""
+    with _changing:
+        return list(_functions)
 
 
 def observers() -> tuple[Observer, ...]:
@@ -90,12 +101,12 @@ def _without(now: tuple[Observer, ...], observer: Observer) -> tuple[Observer, .
     return now[: places[-1]] + now[places[-1] + 1 :]
 
 
-def observed(function: "Function", values: Sequence[np.ndarray], compute: Compute) -> Any:
+def observed(function: Observed, values: Sequence[np.ndarray], compute: Compute) -> Any:
     """The outputs of a call that goes through all observers."""
     for observer in reversed(_observers):
         compute = _nested(observer, function, compute)
     return compute(values)
 
 
-def _nested(observer: Observer, function: "Function", inner: Compute) -> Compute:
+def _nested(observer: Observer, function: Observed, inner: Compute) -> Compute:
     return lambda values: observer.around(function, values, inner)
