@@ -2,16 +2,36 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from arignote.graph import Apply, Constant, FunctionGraph, SharedVariable, Variable, toposort
+from arignote.graph import (
+    Apply,
+    Constant,
+    FunctionGraph,
+    SharedVariable,
+    SourceLine,
+    Variable,
+    toposort,
+)
 from arignote.ops.elemwise import Elemwise
 from arignote.types import TensorType
+from arignote.viz.glyphs import shorten, shorten_end
 from arignote.viz.nodes import GraphData, GraphEdge, GraphNode, NodeKind, Root, Value
 
 # A leaf whose users lie further apart than this many rows is drawn once for each group of them.
 ROWS_TO_COPY = 6
 MAX_SOURCE = 100
+# Longer expressions stand as "…" within others.
+MAX_OPERAND = 24
+MAX_EXPRESSION = 120
+
+
+class _Place(NamedTuple):
+    """What is said of a user's line, each line once."""
+
+    shown: str
+    where: str
+    text: str
 
 
 def graph_of_variables(
@@ -90,13 +110,18 @@ class _Builder:
         # Leaves: the row from which the latest copy is drawn, and the copy.
         self.leaves: dict[Variable, tuple[int, int]] = {}
         self.originals: dict[Variable, int] = {}
+        self.stands_for: list[Apply | Variable] = []
+        self.places: dict[SourceLine | None, _Place] = {None: _Place("", "", "")}
+        self.gradients: dict[Apply, str] = {}
         rows = _rows(order) if copies else {}
         for apply in order:
             self._add_apply(apply, rows.get(apply))
 
     def finished(self, title: str) -> GraphData:
         """All that was added, as a value."""
-        return GraphData(tuple(self.nodes), tuple(self.edges), tuple(self.roots), title)
+        return GraphData(
+            tuple(self.nodes), tuple(self.edges), tuple(self.roots), title, tuple(self.stands_for)
+        )
 
     def set_step(self, apply: Apply, step: int) -> None:
         """Notes when a node runs."""
@@ -116,9 +141,7 @@ class _Builder:
     def update(self, target: Variable, value: Variable, node: int, output: int) -> None:
         """Adds the place where the new value of a shared variable goes."""
         label = f"{self._name(target) or 'shared'} ← new value"
-        place = self._add(
-            NodeKind.UPDATE, label, (self._value(target),), str(target), target.source
-        )
+        place = self._add_leaf(NodeKind.UPDATE, label, target)
         self.edges.append(GraphEdge(node, place, type_text(value.type), 0, output))
 
     def value(self, variable: Variable, row: int | None = None) -> tuple[int, int]:
@@ -139,9 +162,7 @@ class _Builder:
         kind = _leaf_kind(variable)
         name = self._name(variable)
         label = name or (_constant_label(variable) if isinstance(variable, Constant) else "")
-        place = self._add(kind, label, (self._value(variable),), str(variable), variable.source)
-        if variable in self.originals:
-            self.nodes[place] = replace(self.nodes[place], copy_of=self.originals[variable])
+        place = self._add_leaf(kind, label, variable, self.originals.get(variable))
         self.originals.setdefault(variable, place)
         self.leaves[variable] = (row or 0, place)
         return place
@@ -157,46 +178,111 @@ class _Builder:
         values = tuple([self._value(x) for x in apply.outputs])
         if not self.compact:
             values = tuple([Value(None, "", value.type_repr) for value in values])
-        place = self._add(NodeKind.OP, op.label, values, str(op), apply.source, op.doc)
-        if apply.gradient_of is not None:
-            self.nodes[place] = replace(
-                self.nodes[place],
-                is_gradient=True,
-                tooltip=f"{self.nodes[place].tooltip}\nfor the gradient of {apply.gradient_of.op}",
-            )
+        place = self._add_op(apply, values)
         self.ops[apply] = place
         ordered = len(starts) > 1 and not (isinstance(op, Elemwise) and op.scalar.commutative)
         for port, ((start, output), x) in enumerate(zip(starts, apply.inputs, strict=True)):
             self.edges.append(GraphEdge(start, place, type_text(x.type), port, output, ordered))
 
     def _add_variable(self, variable: Variable, owner: Apply) -> int:
-        value = self._value(variable)
-        place = self._add(
-            NodeKind.VARIABLE, value.name or "", (value,), str(variable), variable.source
-        )
+        place = self._add_leaf(NodeKind.VARIABLE, self._name(variable) or "", variable)
         self.variables[variable] = place
-        self.edges.append(GraphEdge(self.ops[owner], place, value.type_text, 0, variable.index))
+        type_ = self.nodes[place].type_text
+        self.edges.append(GraphEdge(self.ops[owner], place, type_, 0, variable.index))
         return place
 
-    def _add(
-        self,
-        kind: NodeKind,
-        label: str,
-        values: tuple[Value, ...],
-        text: str,
-        source: object,
-        doc: str = "",
-    ) -> int:
-        shown = str(source) if source is not None else ""
-        shown = shown if len(shown) <= MAX_SOURCE else f"{shown[: MAX_SOURCE - 1]}…"
+    def _add_op(self, apply: Apply, values: tuple[Value, ...]) -> int:
+        op, text, forward = apply.op, str(apply.op), apply
+        while forward.gradient_of is not None:
+            forward = forward.gradient_of
+        shown, (_, where, line) = self._place(apply.source).shown, self._place(forward.source)
         names = ", ".join([value.name for value in values if value.name])
-        title = f"{names} = {text}" if names and kind is NodeKind.OP else text
-        what = doc if kind is NodeKind.OP else kind.value
+        note = f"for the gradient of {apply.gradient_of.op}" if apply.gradient_of else ""
         types = ", ".join([value.type_text for value in values])
-        tooltip = "\n".join([line for line in (title, types, what, shown) if line])
+        title = f"{names} = {text}" if names else text
         place = len(self.nodes)
-        self.nodes.append(GraphNode(place, kind, label, values, text, shown, tooltip))
+        self.nodes.append(
+            GraphNode(
+                id=place,
+                kind=NodeKind.OP,
+                label=op.label,
+                values=values,
+                text=text,
+                source=shown,
+                tooltip="\n".join([part for part in (title, types, op.doc, shown, note) if part]),
+                is_gradient=apply.gradient_of is not None,
+                expression=self._expression(apply),
+                where=where,
+                line=line,
+                scope=forward.source.scope if forward.source else "",
+                doc=op.doc,
+                gradient_of=self._gradient_of(apply),
+            )
+        )
+        self.stands_for.append(apply)
         return place
+
+    def _add_leaf(
+        self, kind: NodeKind, label: str, variable: Variable, copy_of: int | None = None
+    ) -> int:
+        """Adds a node that computes nothing."""
+        value, text, source = self._value(variable), str(variable), variable.source
+        shown, where, line = self._place(source)
+        parts = (text, value.type_text, kind.value, shown)
+        place = len(self.nodes)
+        self.nodes.append(
+            GraphNode(
+                id=place,
+                kind=kind,
+                label=label,
+                values=(value,),
+                text=text,
+                source=shown,
+                tooltip="\n".join([part for part in parts if part]),
+                copy_of=copy_of,
+                where=where,
+                line=line,
+                scope=_scope_of(value.name, source.scope if source else ""),
+            )
+        )
+        self.stands_for.append(variable)
+        return place
+
+    def _place(self, source: SourceLine | None) -> _Place:
+        known = self.places.get(source)
+        if known is None:
+            assert source is not None
+            shown = shorten_end(str(source), MAX_SOURCE)
+            known = self.places[source] = _Place(shown, source.where, source.text)
+        return known
+
+    def _expression(self, apply: Apply) -> str:
+        return shorten(apply.op.pp([self._operand(x) for x in apply.inputs]), MAX_EXPRESSION)
+
+    def _operand(self, variable: Variable) -> str:
+        """A variable within an expression: its name, a short expression, or a mark."""
+        name = self._name(variable)
+        if name is not None:
+            return name
+        if variable.owner is None or variable.owner not in self.ops:
+            text = _constant_label(variable) if isinstance(variable, Constant) else str(variable)
+        else:
+            text = self.nodes[self.ops[variable.owner]].expression
+            if len(variable.owner.outputs) > 1:
+                text = f"{text}[{variable.index}]"
+        return text if len(text) <= MAX_OPERAND else "…"
+
+    def _gradient_of(self, apply: Apply) -> str:
+        """The expression whose gradient a node helps to compute, or nothing."""
+        forward = apply.gradient_of
+        if forward is None:
+            return ""
+        known = self.gradients.get(forward)
+        if known is None:
+            operands = [_brief(x) for x in forward.inputs]
+            known = shorten(forward.op.pp(operands), MAX_EXPRESSION)
+            self.gradients[forward] = known
+        return known
 
     def _value(self, variable: Variable) -> Value:
         return Value(self._name(variable), type_text(variable.type), str(variable.type))
@@ -206,6 +292,26 @@ class _Builder:
         if variable.name is not None or variable not in self.origin:
             return variable.name
         return next((x.name for x in self.origin[variable] if x.name is not None), None)
+
+
+def _scope_of(name: str | None, scope: str) -> str:
+    """The scope of a leaf: a name such as `layer1/W` or `layer1.W` says one of its own."""
+    own, slash, _ = (name or "").rpartition("/")
+    if not slash:
+        own = (name or "").rpartition(".")[0].replace(".", "/")
+    if not all(part.strip() for part in own.split("/")) or f"/{scope}".endswith(f"/{own}"):
+        return scope
+    return own if not scope or own.startswith(f"{scope}/") else f"{scope}/{own}"
+
+
+def _brief(variable: Variable) -> str:
+    """A variable of a graph that is not drawn: its name, an expression of names, or a mark."""
+    if variable.name is not None or variable.owner is None:
+        text = str(variable)
+    else:
+        owner = variable.owner
+        text = owner.op.pp([x.name or ("…" if x.owner else str(x)) for x in owner.inputs])
+    return text if len(text) <= MAX_OPERAND else "…"
 
 
 def _rows(order: Sequence[Apply]) -> dict[Apply, int]:

@@ -51,3 +51,14 @@ def shorten(text: str, limit: int) -> str:
         return text
     tail = max((limit - 1) // 2, 0)
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shorten_end(text: str, limit: int) -> str:
+    """The text cut to a number of characters, its end left out.
+
+    Example
+    -------
+    >>> shorten_end("a_very_long_name", 9)
+    'a_very_l…'
+    """
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,18 +1,24 @@
 """`GraphView`: the one model of a graph that pictures and texts are drawn from."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from arignote import lazy
 from arignote.compile import Function
 from arignote.errors import GraphError, message
 from arignote.graph import FunctionGraph, Variable
+from arignote.lower import Program
 from arignote.viz.build import graph_of_function, graph_of_variables
 from arignote.viz.dot import render, to_dot
 from arignote.viz.nodes import GraphData
 from arignote.viz.options import PictureOptions
 from arignote.viz.svg import to_svg
+
+if TYPE_CHECKING:
+    from arignote.viz.boxes import Grouping
 
 # A picture with more nodes than this is too tall to read and too large to keep in a notebook.
 MAX_PICTURE_NODES = 300
@@ -30,6 +36,8 @@ class GraphView(GraphData):
     ----------
     options : PictureOptions
         What its pictures show.
+    function : Function or None
+        The compiled function whose graph it is; not compared.
 
     Example
     -------
@@ -40,6 +48,7 @@ class GraphView(GraphData):
     """
 
     options: PictureOptions = DEFAULT_OPTIONS
+    function: Function | None = field(default=None, compare=False)
 
     @classmethod
     def from_variables(
@@ -66,7 +75,7 @@ class GraphView(GraphData):
         title : str
         """
         data = graph_of_variables(outputs, compact=compact, copies=copies, depth=depth, title=title)
-        return cls(data.nodes, data.edges, data.roots, data.title)
+        return cls(data.nodes, data.edges, data.roots, data.title, data.stands_for)
 
     @classmethod
     def from_function(
@@ -78,12 +87,27 @@ class GraphView(GraphData):
         depth: int | None = None,
     ) -> "GraphView":
         """The graph that runs when a compiled function is called, with its updates."""
-        if isinstance(function, Function):
-            graph, title = function.fgraph, function.name or ""
-        else:
-            graph, title = function, ""
+        compiled = function if isinstance(function, Function) else None
+        graph = function if isinstance(function, FunctionGraph) else function.fgraph
+        title = (compiled.name if compiled else None) or ""
         data = graph_of_function(graph, compact=compact, copies=copies, depth=depth, title=title)
-        return cls(data.nodes, data.edges, data.roots, data.title)
+        return cls(
+            data.nodes, data.edges, data.roots, data.title, data.stands_for, function=compiled
+        )
+
+    @property
+    def program(self) -> Any:
+        """The loops, products and NumPy's steps that the nodes run in, or None."""
+        program = self.function.program if self.function is not None else None
+        return None if isinstance(program, Program) else program
+
+    @cached_property
+    def groupings(self) -> "tuple[Grouping, ...]":
+        """The ways to put the nodes into boxes: by kernel, name scope, function, line."""
+        found: tuple[Grouping, ...] = lazy.module("arignote.viz.groups").groupings(
+            self, self.program
+        )
+        return found
 
     @property
     def svg(self) -> str:
@@ -145,17 +169,20 @@ class GraphView(GraphData):
         return f"<GraphView{title}: {self.summary}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        picture = self.picture
-        if picture is None:
-            return {"text/plain": f"{self!r}\n{too_large(self)}"}
-        return {"text/plain": repr(self), "image/svg+xml": picture}
+        explorer = lazy.module("arignote.viz.explorer")
+        forms: dict[str, str] = explorer.mimebundle(self, repr(self))
+        return {
+            form: text
+            for form, text in forms.items()
+            if (not include or form in include) and not (exclude and form in exclude)
+        }
 
 
 def too_large(graph: GraphData) -> str:
     """A note that stands in for a picture."""
     return (
         f"({len(graph.nodes)} nodes are too many for a picture here: use debugprint(..., depth=5),"
-        " or GraphView.save('graph.svg') and a browser)"
+        " or explore(...).save('graph.html') and a browser)"
     )
 
 

@@ -1,8 +1,10 @@
 """Nodes and edges of the one graph model that pictures and texts are drawn from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
+
+from arignote.graph import Apply, Variable
 
 
 class NodeKind(Enum):
@@ -62,6 +64,16 @@ class GraphNode:
         Its place in the order in which a compiled function runs.
     copy_of : int or None
         The node of which this one is a copy, drawn to keep edges short.
+    expression : str
+        An op applied to its arguments, `tanh(x)`.
+    where, line : str
+        The place and the text of the user's line: of a gradient that of the node it belongs to.
+    scope : str
+        The name scopes that the node was made in, `encoder/layer1`.
+    doc : str
+        What the op does.
+    gradient_of : str
+        The expression whose gradient the node helps to compute.
     """
 
     id: int
@@ -75,6 +87,12 @@ class GraphNode:
     is_gradient: bool = False
     step: int | None = None
     copy_of: int | None = None
+    expression: str = ""
+    where: str = ""
+    line: str = ""
+    scope: str = ""
+    doc: str = ""
+    gradient_of: str = ""
 
     @property
     def name(self) -> str | None:
@@ -135,9 +153,12 @@ class GraphData:
     roots : tuple of Root
         What was asked for.
     title : str
+    stands_for : tuple of Apply or Variable
+        What each node was made of; not compared.
     """
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[GraphEdge, ...]
     roots: tuple[Root, ...] = ()
     title: str = ""
+    stands_for: tuple[Apply | Variable, ...] = field(default=(), compare=False, repr=False)

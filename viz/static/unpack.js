@@ -1,0 +1,36 @@
+/** Unpacks what a page holds, a view with its data or a page of its own; says so where it cannot. */
+(() => {
+  const root = document.getElementById("ari-root");
+  const source = `<!doctype html>\n${document.documentElement.outerHTML}`;
+  const say = (text) => {
+    root.textContent = text;
+    root.style.cssText = "font:13px/1.5 sans-serif;padding:12px";
+  };
+  const unpacked = (element) => {
+    const bytes = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+  };
+  const add = (kind, text) => {
+    document.head.appendChild(document.createElement(kind)).textContent = text;
+  };
+  const show = ([code, data]) => {
+    if (typeof code === "string") {
+      document.open();
+      document.write(code);
+      document.close();
+      return;
+    }
+    add("style", code.style);
+    add("script", code.script);
+    const mount = globalThis.ariMount;
+    if (!mount) throw new Error("its script was not run");
+    globalThis.ariView = mount(root, data[0], { ...data[1], page: source });
+  };
+  if (!globalThis.DecompressionStream) {
+    say("This view needs a newer browser: Chrome 80, Firefox 113, Safari 16.4 or later.");
+    return;
+  }
+  Promise.all([...document.querySelectorAll("script[id]")].map(unpacked))
+    .then(show)
+    .catch((error) => say(`This view cannot be shown: ${error.message}`));
+})();
