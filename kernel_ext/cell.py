@@ -4,9 +4,10 @@ import builtins
 import itertools
 import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from types import CodeType, FrameType
+from typing import TypeVar
 
 import numpy as np
 from IPython.core.error import UsageError
@@ -19,6 +20,7 @@ from arignote.graph import shared
 from arignote.kernel_ext.naming import CONSTRUCTORS, RUN_NAME, CellRun, CellTransformer
 from arignote.kernel_ext.tracebacks import CellSyntaxError, user_frames
 
+Result = TypeVar("Result")
 READY_NAMES: Mapping[str, object] = {
     "T": T,
     "np": np,
@@ -30,7 +32,9 @@ READY_NAMES: Mapping[str, object] = {
 }
 
 
-def run_cell(shell: InteractiveShell, line: str, cell: str, graph_name: str) -> CellRun:
+def run_cell(
+    shell: InteractiveShell, line: str, cell: str, graph_name: str, magic: str = "graph"
+) -> CellRun:
     """What the body of a cell made when it ran in the user's namespace.
 
     Parameters
@@ -42,6 +46,8 @@ def run_cell(shell: InteractiveShell, line: str, cell: str, graph_name: str) -> 
         The body.
     graph_name : str
         The name that the graph is to be bound to; the cell may not assign it too.
+    magic : str
+        The cell's magic, without the signs.
 
     Raises
     ------
@@ -50,7 +56,7 @@ def run_cell(shell: InteractiveShell, line: str, cell: str, graph_name: str) -> 
     UsageError
         The body holds no statement, or assigns `graph_name`.
     """
-    code = compiled(shell, line, cell, graph_name)
+    code = compiled(shell, line, cell, graph_name, magic)
     run = CellRun()
     with ready_names(shell.user_ns, {RUN_NAME: run}), user_frames(code):
         exec(code, shell.user_ns)
@@ -58,12 +64,14 @@ def run_cell(shell: InteractiveShell, line: str, cell: str, graph_name: str) -> 
     return run
 
 
-def compiled(shell: InteractiveShell, line: str, cell: str, graph_name: str) -> CodeType:
+def compiled(
+    shell: InteractiveShell, line: str, cell: str, graph_name: str, magic: str
+) -> CodeType:
     """The changed cell as code whose file and lines are the cell's own."""
     if cell.lstrip().startswith("%%"):
         inner = cell.split(maxsplit=1)[0]
-        raise UsageError(f"%%graph: {inner} cannot stand in the cell; write it above %%graph.")
-    head = f"%%graph {line}".rstrip()
+        raise UsageError(f"%%{magic}: {inner} cannot stand in the cell; write it above %%{magic}.")
+    head = f"%%{magic} {line}".rstrip()
     # IPython drops blank lines before the first statement; lines are to keep their numbers.
     blank = itertools.takewhile(str.isspace, cell.splitlines(keepends=True))
     body = "".join(blank) + shell.transform_cell(cell) if cell.strip() else ""
@@ -74,11 +82,11 @@ def compiled(shell: InteractiveShell, line: str, cell: str, graph_name: str) -> 
     try:
         tree = shell.transform_ast(shell.compile.ast_parse(f"\n{body}", filename))
         if not tree.body:
-            raise UsageError("%%graph: the cell body holds no statement.")
+            raise UsageError(f"%%{magic}: the cell body holds no statement.")
         tree = transformer.changed(tree)
         if graph_name in transformer.assigned:
             raise UsageError(
-                f"%%graph {graph_name}: the cell assigns {graph_name} too; give the graph another"
+                f"%%{magic} {graph_name}: the cell assigns {graph_name} too; give the graph another"
                 " name."
             )
         return shell.compile(tree, filename, "exec")  # type: ignore[arg-type]
@@ -102,6 +110,15 @@ def evaluate(shell: InteractiveShell, text: str, local_names: Mapping[str, objec
         raise UsageError(f"{text!r} is no expression: {error.msg}") from None
     with ready_names(shell.user_ns, {}), user_frames(code):
         return eval(code, shell.user_ns, local_names)
+
+
+def call_as(shell: InteractiveShell, text: str, call: Callable[[], Result]) -> Result:
+    """What a function returns; what it makes comes from the line `text` of the cell that runs."""
+    filename = shell.compile.cache(text, cell_number(shell))
+    code = shell.compile("call()", filename, "eval")
+    with user_frames(code):
+        result: Result = eval(code, {"call": call, "__name__": "__main__"})
+    return result
 
 
 def cell_number(shell: InteractiveShell) -> int:

@@ -10,7 +10,7 @@ from arignote.errors import GraphError, join_names, message
 from arignote.graph import Constant, SharedVariable, Variable, ancestors, leaves, toposort
 from arignote.printing import debugprint
 from arignote.viz import GraphView
-from arignote.viz.model import MAX_PICTURE_NODES, too_large
+from arignote.viz.explorer import chosen, mimebundle
 
 MAX_LINES = 40
 MAX_DEPTH = 12
@@ -104,6 +104,9 @@ class CellGraph:
         givens: Pairs = (),
         name: str | None = None,
         mode: Mode | str | None = None,
+        inputs: Sequence[Named] | None = None,
+        profile: bool = False,
+        nan: str | None = None,
     ) -> Function:
         """A function from the inputs that the outputs and updates need, in the inputs' order.
 
@@ -119,6 +122,12 @@ class CellGraph:
             Name of the function.
         mode : str, optional
             As `arignote.function` takes it.
+        inputs : list of str or Variable, optional
+            The inputs, in order, in place of those.
+        profile : bool
+            Whether each step of each call is timed.
+        nan : {'off', 'raise', 'warn', 'record'}, optional
+            What calls do about NaN and Inf, as `arignote.function` takes it.
 
         Returns
         -------
@@ -130,20 +139,30 @@ class CellGraph:
         many = wanted.values() if isinstance(wanted, dict) else wanted
         roots = [*many] if not isinstance(many, Variable) else [many]
         roots += [value for _, value in new_values]
-        own = list(self.inputs.values())
-        needed = needed_inputs(roots, replaced, own)
-        inputs = [variable for variable in own if variable in needed]
-        if not self.chosen:
-            inputs = list(dict.fromkeys([*inputs, *needed]))
+        if inputs is None:
+            found = self._inputs(roots, replaced)
+        else:
+            found = [self._find(variable) for variable in inputs]
         label = outputs if isinstance(outputs, str) else None
         return function(
-            inputs,
+            found,
             wanted,
             updates=new_values,
             givens=replaced,
             name=name or (f"{self.name}.{label}" if label else self.name),
             mode=mode,
+            profile=profile,
+            nan=nan,
         )
+
+    def _inputs(
+        self, roots: Sequence[object], givens: Iterable[tuple[Variable, object]]
+    ) -> list[Variable]:
+        """The inputs that roots need, in the graph's order."""
+        own = list(self.inputs.values())
+        needed = needed_inputs(roots, givens, own)
+        inputs = [variable for variable in own if variable in needed]
+        return inputs if self.chosen else list(dict.fromkeys([*inputs, *needed]))
 
     def _chosen_outputs(self, outputs: Outputs) -> Variable | list[Variable] | dict[str, Variable]:
         """The variables that `compile` was asked for."""
@@ -241,18 +260,9 @@ class CellGraph:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
         # Without copies each node has one id, and no more nodes than the picture has.
-        graph = GraphView.from_variables(self.outputs, copies=False)
-        forms = {"text/plain": self._text(graph)}
-        picture = self.view.picture if 0 < len(graph.nodes) <= MAX_PICTURE_NODES else None
-        if picture is not None:
-            forms["image/svg+xml"] = picture
-        elif graph.nodes:
-            forms["text/plain"] += f"\n{too_large(graph)}"
-        return {
-            form: text
-            for form, text in forms.items()
-            if (not include or form in include) and not (exclude and form in exclude)
-        }
+        plain = self._text(GraphView.from_variables(self.outputs, copies=False))
+        forms = mimebundle(self.view, plain) if self.outputs else {"text/plain": plain}
+        return chosen(forms, include, exclude)
 
 
 def unique_names(variables: Iterable[Variable], default: str) -> dict[str, Variable]:

@@ -1,19 +1,21 @@
 """Showing graphs, and writing them to files."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from IPython.core.error import UsageError
-from IPython.display import display
+from IPython.display import HTML, display
 
+from arignote import lazy
 from arignote.compile import Function
 from arignote.graph import Variable
 from arignote.kernel_ext.graph_cell import CellGraph, unique_names
 from arignote.printing import debugprint
-from arignote.viz import GraphView, view
+from arignote.viz import GraphView, explore, view
+from arignote.viz.dot import render
+from arignote.viz.model import too_large
 
-VIEWS = ("svg", "text", "dot", "none")
-SUFFIXES = (".svg", ".dot", ".gv", ".png", ".pdf")
+SUFFIXES = (".html", ".svg", ".dot", ".gv", ".png", ".pdf")
 
 Drawable = GraphView | CellGraph | Function | Variable
 
@@ -51,15 +53,64 @@ def drawable(value: object) -> Drawable:
     return GraphView.from_variables(outputs)
 
 
-def show(value: object, form: str) -> None:
-    """Displays the graph of a value: `svg` the picture, `text` the tree, `dot` Graphviz's text."""
-    thing = drawable(value)
-    if form == "svg":
-        display(thing)
-    elif form == "text":
-        debugprint(thing)
-    elif form == "dot":
-        print(view(thing).dot)
+def _show_svg(thing: Drawable) -> None:
+    """The picture alone."""
+    graph = view(thing)
+    picture = graph.picture
+    if picture is None:
+        print(too_large(graph))
+    else:
+        display({"text/plain": repr(graph), "image/svg+xml": picture}, raw=True)
+
+
+def _show_dot(thing: Drawable) -> None:
+    """The picture that Graphviz's program `dot` draws."""
+    graph = view(thing)
+    picture = render(graph.dot, "svg").decode()
+    display({"text/plain": repr(graph), "image/svg+xml": picture}, raw=True)
+
+
+def _show_d3(thing: Drawable) -> None:
+    display(HTML(lazy.module("arignote.viz.d3").d3_html(view(thing))))
+
+
+def _show_nothing(thing: Drawable) -> None:
+    """Nothing is asked for."""
+
+
+_VIEWS: dict[str, Callable[[Drawable], object]] = {
+    "explorer": display,
+    "html": display,
+    "svg": _show_svg,
+    "text": debugprint,
+    "dot": _show_dot,
+    "d3graph": _show_d3,
+    "none": _show_nothing,
+}
+VIEWS = tuple(_VIEWS)
+DEFAULT_VIEW = "explorer"
+
+
+def show(value: object, form: str = DEFAULT_VIEW) -> None:
+    """Displays the graph of a value.
+
+    Parameters
+    ----------
+    value : object
+        Anything that `drawable` takes.
+    form : str
+        One of `VIEWS`: `explorer` (or `html`) the display with all its forms, `svg` the picture,
+        `text` the tree, `dot` the picture of Graphviz's program, `d3graph` that of the package,
+        `none`.
+
+    Raises
+    ------
+    UsageError
+        The value has no graph.
+    GraphError
+        The program or the package is missing.
+    """
+    _VIEWS[form](drawable(value))
 
 
 def export(value: object, filename: str) -> Path:
@@ -73,4 +124,4 @@ def export(value: object, filename: str) -> Path:
     suffix = Path(filename).suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"cannot write {filename}; the suffix is one of {', '.join(SUFFIXES)}.")
-    return view(drawable(value)).save(filename)
+    return explore(drawable(value)).save(filename)

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import CodeType, FrameType, TracebackType
+from weakref import WeakSet
 
 from IPython import get_ipython
+from IPython.display import display
 
-from arignote.errors import ArignoteError
+from arignote.errors import ArignoteError, NanError
+from arignote.viz import explore
 
 # IPython asks an exception for its own display under this name.
 RENDER = "_render_traceback_"
+_explored: "WeakSet[NanError]" = WeakSet()
 
 
 class CellSyntaxError(ArignoteError):
@@ -48,6 +52,8 @@ def user_frames(code: CodeType) -> Iterator[None]:
 def rendered(error: BaseException, code: CodeType | None = None) -> list[str]:
     """The lines IPython shows for an error; of Arignote's own errors without Arignote's frames.
 
+    In a notebook the explorer opens at the node where a NaN was born.
+
     Parameters
     ----------
     error : BaseException
@@ -69,6 +75,10 @@ def rendered(error: BaseException, code: CodeType | None = None) -> list[str]:
     shell = get_ipython()
     if shell is None:
         return traceback.format_exception(type(error), error, chain)
+    # IPython renders an error twice: to keep it, and to show it.
+    if isinstance(error, NanError) and shell.has_trait("kernel") and error not in _explored:
+        _explored.add(error)
+        display(explore(error))
     # By itself IPython leaves out the first frame, which is its own.
     offset = None if start is None else 0
     return shell.InteractiveTB.structured_traceback(type(error), error, chain, tb_offset=offset)

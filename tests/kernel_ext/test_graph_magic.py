@@ -113,7 +113,7 @@ def test_a_plain_last_value_is_shown_as_in_any_cell(shell):
         ("", 1, ""),
         ("--view svg", 1, ""),
         ("--view text", 0, "y"),
-        ("--view dot", 0, "digraph"),
+        ("--view html", 1, ""),
         ("--view none", 0, ""),
         ("--no-show", 0, ""),
     ],
@@ -127,7 +127,7 @@ def test_what_is_shown(shell, options, pictures, words):
 
 def test_the_display_holds_text_and_picture(shell):
     (shown,) = shell.good("%%graph g\nx: fmatrix\ny = x + 1").displays
-    assert set(shown.data) == {"text/plain", "image/svg+xml"}
+    assert set(shown.data) == {"text/plain", "text/html", "image/svg+xml"}
 
 
 def test_declarations_alone_are_no_error(shell):

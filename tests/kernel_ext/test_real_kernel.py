@@ -66,7 +66,7 @@ def error_text(cell) -> str:
 def test_the_example(cells):
     assert cells[0].outputs[0].text.startswith("arignote ")
     (shown,) = outputs(cells[1], "display_data")
-    assert set(shown.data) == {"text/plain", "image/svg+xml"}
+    assert set(shown.data) == {"text/plain", "text/html", "image/svg+xml"}
     (value,) = outputs(cells[2], "execute_result")
     assert float(value.data["text/plain"]) == pytest.approx(2.302585, rel=1e-5)
 

@@ -14,8 +14,10 @@ from package.tree import ROOT, module_name, source_files
 ROWS = [
     "arignote.lazy",
     "arignote.errors",
+    "arignote.tables",
     "arignote.config",
     "arignote.types",
+    "arignote.statistics",
     "arignote.scalar",
     "arignote.ops",
     "arignote.graph",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 import arignote as ari
@@ -71,27 +72,54 @@ def test_options(loss):
 
 # ---- rich displays ------------------------------------------------------------------------------
 
+ALL = {"text/plain", "text/latex", "text/html", "image/svg+xml"}
+
+
+def test_a_shared_variable():
+    w = ari.shared(np.array([[1.0, -3.0], [np.nan, 2.0]]), "w<b>")
+    bundle = w._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"].splitlines() == [
+        "w<b>: float64 (2, 2)",
+        "  min -3, max 2, mean 0, std 2.16, nan 1",
+        "  [[ 1. -3.]",
+        "   [nan  2.]]",
+    ]
+    assert '<td class="ari-number">2.16</td>' in bundle["text/html"]
+    assert "w&lt;b&gt;: float64 (2, 2)" in bundle["text/html"]
+
+
+@pytest.mark.parametrize("value", [3.0, True, [], np.zeros((0, 4)), np.arange(1e6), 2j])
+def test_values_of_all_kinds(value):
+    bundle = ari.shared(value)._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("shared: ")
+    assert len(bundle["text/plain"]) < 400
+    assert len(bundle["text/html"]) < 20_000
+
 
 def test_a_variable():
     x = T.fmatrix("x")
     y = T.exp(x)
     y.name = "y"
     bundle = y._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "image/svg+xml"}
+    assert set(bundle) == ALL
     assert bundle["text/plain"] == "y = exp(x)"
+    assert bundle["text/latex"] == r"$\displaystyle y = e^{x}$"
+    assert bundle["text/latex"] in bundle["text/html"]
+    assert "<iframe" in bundle["text/html"]
     ET.fromstring(bundle["image/svg+xml"])
 
 
 def test_an_input_is_text():
-    assert T.fmatrix("x")._repr_mimebundle_() == {"text/plain": "x"}
+    assert T.fmatrix("x")._repr_mimebundle_() == {"text/plain": "x", "text/latex": "$x$"}
     assert T.fmatrix()._repr_mimebundle_() == {"text/plain": "<TensorType(float32, matrix)>"}
 
 
 def test_include_and_exclude():
     y = T.fmatrix("x") + 1
     assert set(y._repr_mimebundle_(include={"text/plain"})) == {"text/plain"}
-    assert set(y._repr_mimebundle_(exclude={"text/plain"})) == {"image/svg+xml"}
-    assert set(y._repr_mimebundle_(include=None, exclude=set())) == {"text/plain", "image/svg+xml"}
+    assert set(y._repr_mimebundle_(exclude={"text/plain"})) == ALL - {"text/plain"}
+    assert set(y._repr_mimebundle_(include=None, exclude=set())) == ALL
 
 
 def test_a_function():
@@ -106,7 +134,23 @@ def test_a_function():
         f"  update  b: {f.updates[1][0].type}",
         f"  runs    {len(f.fgraph.order)} nodes",
     ]
-    ET.fromstring(f._repr_mimebundle_()["image/svg+xml"])
+    bundle = f._repr_mimebundle_()
+    ET.fromstring(bundle["image/svg+xml"])
+    html = bundle["text/html"]
+    assert html.index("<details") < html.index("<iframe")
+    for words in ("float32 (?, ?)", "log_of_softmax", "rewrites", "BLAS", "optimizer o3"):
+        assert words in html
+
+
+def test_a_large_function_stays_small():
+    x = y = T.dvector("x")
+    ws = [ari.shared(np.zeros(3), f"w{n}") for n in range(150)]
+    for w in ws:
+        y = T.tanh(y * w + 1)
+    updates = {w: w - g for w, g in zip(ws, ari.grad(y.sum(), ws), strict=True)}
+    bundle = ari.function([x], y, updates=updates, mode="FAST_COMPILE")._repr_mimebundle_()
+    assert sum(len(text.encode()) for text in bundle.values()) <= 200_000
+    assert len(bundle["text/plain"].splitlines()) <= 31
 
 
 def test_functions_of_nothing_and_of_many():

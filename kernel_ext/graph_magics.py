@@ -1,12 +1,11 @@
-"""The magics: each reads its arguments, makes public calls and shows the result."""
+"""`%%graph`, `%graph` and `%debugprint`: what looks at graphs."""
 
 import keyword
+from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
-    Magics,
     cell_magic,
     line_magic,
     magics_class,
@@ -14,36 +13,30 @@ from IPython.core.magic import (
     no_var_expand,
 )
 from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.display import display
 
-from arignote.graph import Variable
-from arignote.kernel_ext.arguments import name_list, parse, unquoted
-from arignote.kernel_ext.cell import evaluate, run_cell
+from arignote.kernel_ext.arguments import EXPRESSION, HELP, name_list, one_of, parse, unquoted
+from arignote.kernel_ext.cell import run_cell
+from arignote.kernel_ext.family import Family
 from arignote.kernel_ext.graph_cell import cell_graph
-from arignote.kernel_ext.show import VIEWS, as_outputs, drawable, export, show
+from arignote.kernel_ext.show import DEFAULT_VIEW, VIEWS, as_outputs, drawable, export, show
 from arignote.printing import debugprint
+from arignote.viz import explore, view
 
-HELP = argument("-h", "--help", action="store_true", help="Print this and do nothing else.")
-EXPRESSION = argument("expression", nargs="*", help="A Python expression.")
-
-
-def one_of(*choices: str) -> dict[str, object]:
-    """The settings of an option that takes one of these words."""
-    return {"type": unquoted, "choices": choices, "metavar": "|".join(choices)}
+# What boxes of the explorer can stand for, and the views that are the explorer.
+GROUPINGS = ("kernel", "scope", "function", "line", "none")
+EXPLORERS = ("explorer", "html")
 
 
 @magics_class
-class ArignoteMagics(Magics):
+class ArignoteGraphMagics(Family):
     """`%%graph`, `%graph` and `%debugprint`."""
-
-    # Set by load_ipython_extension, which reads it when it unloads.
-    loaded: Any
-    shell: Any
 
     @magic_arguments("%graph")
     @argument("name", nargs="?", default="_graph", help="The name the graph is bound to.")
     @argument("-o", "--outputs", type=name_list, metavar="A,B", help="The outputs.")
     @argument("-i", "--inputs", type=name_list, metavar="X,Y", help="The inputs, in order.")
-    @argument("--view", default="svg", help="What is shown.", **one_of(*VIEWS))
+    @argument("--view", default=DEFAULT_VIEW, help="What is shown.", **one_of(*VIEWS))
     @argument("--no-show", action="store_true", help="The same as --view none.")
     @HELP
     @no_var_expand
@@ -84,8 +77,13 @@ class ArignoteMagics(Magics):
 
     @magic_arguments("graph")
     @EXPRESSION
-    @argument("--view", default="svg", help="What is shown.", **one_of(*VIEWS))
-    @argument("--export", type=unquoted, metavar="FILE", help="Write it to FILE (.svg .dot .png).")
+    @argument("--view", default=DEFAULT_VIEW, help="What is shown.", **one_of(*VIEWS))
+    @argument("--grouping", help="What boxes stand for.", **one_of(*GROUPINGS))
+    @argument("--heat", help="By what nodes are coloured.", **one_of("time"))
+    @argument("--height", type=int, metavar="N", help="Height in pixels.")
+    @argument("--depth", type=int, metavar="N", help="How many levels of ops are shown.")
+    @argument("--optimized", action="store_true", help="Compile first; show what runs.")
+    @argument("--export", type=unquoted, metavar="FILE", help="Write FILE (.html .svg .dot .png).")
     @HELP
     @no_var_expand
     @needs_local_scope
@@ -95,16 +93,30 @@ class ArignoteMagics(Magics):
 
         %graph loss
         %graph digits --view text
-        %graph grad(loss, W) --export gradient.svg
+        %graph loss --optimized --grouping line --height 700
+        %graph grad(loss, W) --export gradient.html
         """
         arguments = parse(self.graph_line, line)
         if arguments is None:
             return
         value = self._value("%graph", arguments.expression, local_ns)
+        if arguments.optimized:
+            value = self._function_of("%graph", line, value)
+        thing = drawable(value)
+        if arguments.depth is not None:
+            thing = view(thing, depth=arguments.depth)
         if arguments.export is not None:
-            print(f"wrote {export(value, arguments.export)}")
+            print(f"wrote {export(thing, arguments.export)}")
+        elif arguments.view in EXPLORERS and _is_special(arguments):
+            shown = explore(
+                thing,
+                grouping=arguments.grouping,
+                heat=arguments.heat,
+                height=arguments.height,
+            )
+            display(shown)
         else:
-            show(value, arguments.view)
+            show(thing, arguments.view)
 
     @magic_arguments("debugprint")
     @EXPRESSION
@@ -135,23 +147,7 @@ class ArignoteMagics(Magics):
             print_source=arguments.source,
         )
 
-    def _value(self, magic: str, text: str, local_names: Mapping[str, object]) -> object:
-        """The value of the expression that a line magic was given."""
-        if not text:
-            raise UsageError(f"{magic} needs an expression: {magic} loss ({magic} -h for help).")
-        return evaluate(self.shell, text, local_names)
 
-    def _chosen(
-        self, option: str, names: list[str] | None, cell: Mapping[str, Variable]
-    ) -> dict[str, Variable] | None:
-        """The variables that an option names, of the cell or else of the notebook."""
-        if names is None:
-            return None
-        found = {}
-        for name in names:
-            variable: object = cell.get(name, self.shell.user_ns.get(name))
-            if not isinstance(variable, Variable):
-                known = ", ".join(cell) or "none"
-                raise UsageError(f"{option}: no variable {name!r}; the cell's variables: {known}.")
-            found[name] = variable
-        return found
+def _is_special(arguments: Namespace) -> bool:
+    """Whether the explorer is asked for with options."""
+    return any(x is not None for x in (arguments.grouping, arguments.heat, arguments.height))

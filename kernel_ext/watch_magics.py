@@ -1,0 +1,98 @@
+"""`%%watch`: a training cell that is looked at while it runs."""
+
+import ast
+import itertools
+from types import CodeType
+
+from IPython.core.error import UsageError
+from IPython.core.magic import cell_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments
+
+from arignote.compile.watched import STATISTICS
+from arignote.kernel_ext.arguments import HELP, name_list, one_of, parse, unquoted
+from arignote.kernel_ext.cell import cell_number
+from arignote.kernel_ext.family import Family
+from arignote.kernel_ext.tracebacks import CellSyntaxError, user_frames
+from arignote.viz.monitor import watch
+from arignote.viz.monitor_session import OnNaN
+
+ACTIONS = tuple(action.value for action in OnNaN)
+
+
+@magics_class
+class ArignoteWatchMagics(Family):
+    """`%%watch`."""
+
+    @magic_arguments("%watch")
+    @argument("names", nargs="*", metavar="NAMES", help="The variables, apart by commas.")
+    @argument("--every", type=int, default=10, metavar="N", help="Measure each N-th step.")
+    @argument("--max-steps", type=int, metavar="N", help="End the cell after N steps.")
+    @argument("--nan", default="warn", help="What the first NaN does.", **one_of(*ACTIONS))
+    @argument("--stats", type=name_list, metavar="|".join(STATISTICS), help="What is kept.")
+    @argument("--hist", action="store_true", help="Keep histograms of the values too.")
+    @argument(
+        "--name", type=unquoted, default="_watch", metavar="NAME", help="What it is bound to."
+    )
+    @HELP
+    @no_var_expand
+    @cell_magic("watch")  # type: ignore[arg-type]
+    def watch_cell(self, line: str, cell: str) -> object:
+        """Run the cell and show live what its training does; nothing in the cell changes.
+
+        Without names: the losses and all variables that are updated, with the norms of their
+        gradients and how far each update goes. The button ends the loop before its next step,
+        without an error; so does --max-steps.
+
+            %%watch loss, W --every 5
+            for x, y in batches:
+                train(x, y)
+
+        Afterwards _watch.history["loss"]["mean"].values is an array, .steps are its steps.
+        """
+        arguments = parse(self.watch_cell, line)
+        if arguments is None:
+            return None
+        names = [name for word in arguments.names for name in name_list(word)]
+        unknown = [name for name in arguments.stats or () if name not in STATISTICS]
+        if unknown:
+            raise UsageError(f"--stats: no {unknown[0]!r}; there are {', '.join(STATISTICS)}.")
+        for option, number in (("--every", arguments.every), ("--max-steps", arguments.max_steps)):
+            if number is not None and number < 1:
+                raise UsageError(f"{option}: {number} is no number of steps.")
+        seen = watch(
+            names or None,
+            every=arguments.every,
+            max_steps=arguments.max_steps,
+            stats=arguments.stats or STATISTICS,
+            nan=arguments.nan,
+            hist=arguments.hist,
+        )
+        body, last = self._compiled(line, cell)
+        self.shell.user_ns[arguments.name] = seen
+        with seen:
+            with user_frames(body):
+                exec(body, self.shell.user_ns)
+            if last is not None:
+                with user_frames(last):
+                    return eval(last, self.shell.user_ns)
+        return None
+
+    def _compiled(self, line: str, cell: str) -> tuple[CodeType, CodeType | None]:
+        """The cell's statements, and the expression at its end, with the cell's own lines."""
+        shell = self.shell
+        head = f"%%watch {line}".rstrip()
+        # IPython drops blank lines before the first statement; lines are to keep their numbers.
+        blank = itertools.takewhile(str.isspace, cell.splitlines(keepends=True))
+        text = "".join(blank) + shell.transform_cell(cell) if cell.strip() else ""
+        raw = f"{head}\n{cell}".removesuffix("\n")
+        filename = shell.compile.cache(f"{head}\n{text}", cell_number(shell), raw_code=raw)
+        try:
+            tree = shell.transform_ast(shell.compile.ast_parse(f"\n{text}", filename))
+            last = None
+            if tree.body and isinstance(tree.body[-1], ast.Expr):
+                ending = ast.Expression(tree.body.pop().value)
+                last = shell.compile(ending, filename, "eval")
+            return shell.compile(tree, filename, "exec"), last
+        except SyntaxError as error:
+            error.filename = filename
+            raise CellSyntaxError(error) from None

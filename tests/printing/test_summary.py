@@ -1,0 +1,143 @@
+"""Summaries and sources of functions. Oracles: counts from the function's own graph and log."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html import unescape
+
+import numpy as np
+import pytest
+
+import arignote as ari
+import arignote.tensor as T
+from arignote.errors import CompilerError, GraphError
+from arignote.viz.code import Language, source
+from arignote.viz.summary import pass_times, summary
+from printing.graphs import train_function
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
+)
+
+
+def model(mode=None):
+    x = T.dvector("x")
+    h = T.exp(x)
+    h.name = "h"
+    total = T.tanh(h).sum()
+    total.name = "total"
+    return x, h, total, ari.function([x], [h * 2, total], name="f", mode=mode)
+
+
+def test_the_text_counts_nodes_rewrites_and_steps():
+    f = train_function()
+    text = str(summary(f))
+    assert text.startswith("<Function train(x, y) -> loss>\n  input    x: float32 (?, ?)\n")
+    assert f"{len(f.graph.order)} as built, {len(f.fgraph.order)} that run" in text
+    assert re.search(rf"rewrites {len(f.rewrites)}: ", text)
+    assert sum(summary(f).steps.values()) == len(f.program.computing)
+    assert sum(summary(f).tags.values()) == len(f.rewrites)
+
+
+def test_tables_have_a_row_for_each():
+    f = train_function()
+    found = summary(f)
+    assert len(found.kernels.rows) == len(f.program.computing)
+    assert {row[1] for row in found.rewrites.rows} == {firing.name for firing in f.rewrites}
+    assert [row[:2] for row in found.variables.rows] == [
+        ("input", "x"), ("input", "y"), ("output", "loss"), ("update", "W"), ("update", "b"),
+    ]  # fmt: skip
+
+
+def test_numpy_functions():
+    f = model("FAST_COMPILE")[-1]
+    found = summary(f)
+    assert "runs with NumPy" in str(found)
+    assert len(found.kernels.rows) == len(f.fgraph.order)
+    assert found.rewrites.rows == ()
+    assert "<summary>rewrites" not in found.html()
+
+
+def test_times():
+    f = train_function()
+    times = pass_times(f)
+    assert {"rewrite", "expand"} <= set(times)
+    assert "made in  50 ms (rewrite 2.0 ms)" in str(summary(f, {"all": 0.05, "rewrite": 0.002}))
+
+
+def test_many_variables_are_cut():
+    xs = [T.dscalar(f"x{n}") for n in range(90)]
+    f = ari.function(xs, sum(xs[1:], xs[0]), mode="FAST_COMPILE")
+    assert "... 51 more" in str(summary(f))
+    assert len(summary(f).html().encode()) < 40_000
+
+
+# ---- source -------------------------------------------------------------------------------------
+
+
+@needs_compiler
+def test_c_of_a_variable_is_that_of_its_kernel():
+    x, h, total, f = model()
+    assert str(source(f)) == str(f.code())
+    for of in (h, "h", total, 1):
+        text = str(source(f, of))
+        assert "exp(" in text
+        assert text in {str(f.code(step=n + 1)) for n in range(len(f.program.computing))}
+    with pytest.raises(GraphError, match="no step computes x: it is an input"):
+        source(f, x)
+    with pytest.raises(GraphError, match=r"no variable of .* is named 'hh'"):
+        source(f, "hh")
+    with pytest.raises(GraphError, match="there is no step 9"):
+        source(f, 9)
+
+
+@needs_compiler
+def test_a_product_has_no_kernel():
+    a, b = T.dmatrices("a", "b")
+    p = a @ b
+    p.name = "p"
+    with pytest.raises(CompilerError, match="BLAS"):
+        source(ari.function([a, b], p), "p")
+
+
+def test_no_c_with_numpy():
+    with pytest.raises(CompilerError, match="NumPy runs this function"):
+        source(model("FAST_COMPILE")[-1])
+
+
+@pytest.mark.parametrize("mode", [None, "FAST_COMPILE"])
+def test_numpy_text_computes_the_same(mode):
+    """Its lines are Python: run with NumPy's functions they give what the function gives."""
+    _, _, _, f = model(mode)
+    text = str(source(f, language=Language.NUMPY))
+    names: dict = {"exp": np.exp, "tanh": np.tanh, "sum": np.sum}
+    exec(text, names)
+    given = np.array([0.1, -2.0, 3.0])
+    for ours, theirs in zip(f(given), names["f"](given), strict=True):
+        np.testing.assert_allclose(ours, theirs)
+    assert "# " in text
+
+
+def test_numpy_text_of_one_step_and_updates():
+    f = train_function()
+    assert "W.set_value(" in str(source(f, language=Language.NUMPY))
+    assert str(source(f, 1, Language.NUMPY)).startswith("# step 1\n")
+
+
+def test_html_holds_the_text():
+    found = source(model("FAST_COMPILE")[-1], language=Language.NUMPY)
+    bare = re.sub(r"<style>.*?</style>|<[^>]+>", "", found.html, flags=re.DOTALL)
+    assert unescape(bare).strip() == found.text.strip()
+    assert '<span class="k">def</span>' in found.html
+
+
+def test_without_pygments_the_text_is_plain(monkeypatch):
+    monkeypatch.setattr("arignote.lazy.module", _missing)
+    found = source(model("FAST_COMPILE")[-1], language=Language.NUMPY)
+    assert "<span" not in found.html
+    assert "def f(x):" in found.html
+
+
+def _missing(name: str):
+    raise ModuleNotFoundError(name)
