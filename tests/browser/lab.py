@@ -7,6 +7,7 @@ screenshots from its top to its bottom and says what was seen.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
@@ -22,10 +23,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import nbformat
-from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, Frame, Locator, Page, Request, Route, sync_playwright
 
 TUTORIALS = Path(__file__).resolve().parents[2] / "notebooks"
 VIEWPORT = {"width": 1400, "height": 1000}
@@ -51,6 +53,9 @@ SETTINGS = {
 }
 DARK = {"@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark"}}
 
+# The tag of cells that end in an error to show it; JupyterLab goes on after them.
+RAISES = "raises-exception"
+
 KERNEL_IDLE = (
     "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 )
@@ -62,6 +67,15 @@ RUN_ALL = """() => {
         .then(() => app.commands.execute('notebook:run-all-cells'))
         .then(() => { window.arignoteRunEnded = true; });
 }"""
+# After an error the rest never runs.
+ALL_RAN = """() => {
+    const cells = [...window.jupyterapp.shell.currentWidget.content.model.cells]
+        .filter(cell => cell.type === 'code' && cell.sharedModel.source.trim());
+    const outputs = cells.flatMap(cell => cell.toJSON().metadata.tags?.includes('raises-exception')
+        ? [] : cell.toJSON().outputs);
+    return cells.every(cell => cell.executionCount !== null)
+        || outputs.some(output => output.output_type === 'error');
+}"""
 NOTEBOOK_JSON = "JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON())"
 # Sizes of the SVG pictures that the page really drew; a broken one has no natural width.
 DRAWN_SVGS = """() => [...document.querySelectorAll(
@@ -70,6 +84,22 @@ DRAWN_SVGS = """() => [...document.querySelectorAll(
     .map(node => node.getBoundingClientRect())
     .map(box => [box.width, box.height])
     .filter(([width, height]) => width > 20 && height > 20)"""
+# Explorers that have drawn their graphs: how long that took, and how many nodes are seen.
+EXPLORERS = """all => all.map(one => [Number(one.dataset.readyMs), Number(one.dataset.nodes)])"""
+EXPLORER = ".ari-explorer[data-ready-ms]"
+# Runs a line in the kernel beside the cells; gives the repr of an expression after it.
+IN_KERNEL = """async ([code, expression]) => {
+    const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+    const future = kernel.requestExecute({
+        code, user_expressions: { wanted: expression }, store_history: false });
+    const { content } = await future.done;
+    return content.user_expressions?.wanted?.data?.['text/plain'] ?? JSON.stringify(content);
+}"""
+THEME = """async dark => {
+    const theme = dark ? 'JupyterLab Dark' : 'JupyterLab Light';
+    await window.jupyterapp.commands.execute('apputils:change-theme', { theme });
+}"""
+NOTEBOOK_CELL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
 SCROLL_TO = """top => {
     const outer = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) '
         + '.jp-WindowedPanel-outer');
@@ -94,6 +124,7 @@ class Report:
     stderr: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
     svg_sizes: list[tuple[float, float]] = field(default_factory=list)
+    explorers: list[tuple[float, int]] = field(default_factory=list)
     outside_requests: list[str] = field(default_factory=list)
     page_errors: list[str] = field(default_factory=list)
     screenshots: list[Path] = field(default_factory=list)
@@ -207,7 +238,8 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def open_notebook(browser: Browser, lab: Lab, name: str, report: Report) -> Iterator[Page]:
     """The page of a notebook whose kernel is ready, for the length of a `with` block."""
-    page = browser.new_page(viewport=VIEWPORT)
+    # By itself a page of Playwright says that its reader wants light colours, whatever the theme.
+    page = browser.new_page(viewport=VIEWPORT, color_scheme="null")
     try:
         stay_inside(page, report)
         page.on("pageerror", lambda error: report.page_errors.append(str(error)))
@@ -223,6 +255,8 @@ def run_all(page: Page, report: Report) -> None:
     start = time.monotonic()
     page.evaluate(RUN_ALL)
     page.wait_for_function("window.arignoteRunEnded", timeout=RUN_MS)
+    # The command may end before the cells that follow one with an error.
+    page.wait_for_function(ALL_RAN, timeout=RUN_MS)
     page.wait_for_function(KERNEL_IDLE, timeout=RUN_MS)
     report.seconds = time.monotonic() - start
     page.wait_for_timeout(500)
@@ -235,13 +269,46 @@ def run_notebook(browser: Browser, lab: Lab, name: str, pictures: Path) -> Repor
     with open_notebook(browser, lab, name, report) as page:
         run_all(page, report)
         report.svg_sizes = [tuple(size) for size in page.evaluate(DRAWN_SVGS)]
+        report.explorers = drawn_explorers(page)
         take_screenshots(page, pictures / Path(name).stem, report)
     return report
+
+
+def drawn_explorers(page: Page) -> list[tuple[float, int]]:
+    """The explorers in a page and its frames: milliseconds until they were ready, and nodes."""
+    found = [frame.eval_on_selector_all(EXPLORER, EXPLORERS) for frame in page.frames]
+    return [(ready, nodes) for many in found for ready, nodes in many]
+
+
+def cell_at(page: Page, place: int) -> Locator:
+    """A cell of the notebook that is open."""
+    return page.locator(NOTEBOOK_CELL).nth(place)
+
+
+def frame_in(page: Page, place: int) -> Frame:
+    """The page within the output of a cell."""
+    found = cell_at(page, place).locator("iframe.ari-frame").element_handle().content_frame()
+    assert found is not None
+    return found
+
+
+def in_kernel(page: Page, code: str, expression: str = "None") -> Any:
+    """The value of an expression in the kernel, after some code has run there."""
+    return ast.literal_eval(page.evaluate(IN_KERNEL, [code, expression]))
+
+
+def set_theme(page: Page, dark: bool) -> None:
+    """Changes JupyterLab's theme."""
+    page.evaluate(THEME, dark)
+    shown = "false" if dark else "true"
+    page.wait_for_selector(f"body[data-jp-theme-light={shown}]", state="attached")
 
 
 def write_notebook(folder: Path, name: str, cells: Sequence[str]) -> None:
     """A notebook of code cells, in the folder that a server shows."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(x) for x in cells])
+    # Without a name of a kernel JupyterLab asks for one.
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / name)
 
 
@@ -267,8 +334,9 @@ def read_outputs(notebook: dict, report: Report) -> None:
             continue
         if cell["execution_count"] is None:
             report.not_run.append(source)
+        is_meant = RAISES in cell["metadata"].get("tags", [])
         for output in cell["outputs"]:
-            if output["output_type"] == "error":
+            if output["output_type"] == "error" and not is_meant:
                 report.errors.append(f"{output['ename']}: {output['evalue']}\n{source}")
             if output.get("name") == "stderr":
                 report.stderr.append("".join(output["text"]))
@@ -298,7 +366,8 @@ def main() -> int:
         shutil.copy(options.notebook, folder)
         with running_lab(Path(folder), options.dark) as lab, chromium() as browser:
             report = run_notebook(browser, lab, options.notebook.name, options.outdir)
-    print(f"ran in {report.seconds:.1f} s; SVGs drawn: {len(report.svg_sizes)}")
+    drawn = f"SVGs drawn: {len(report.svg_sizes)}, explorers: {report.explorers}"
+    print(f"ran in {report.seconds:.1f} s; {drawn}")
     for path in report.screenshots:
         print(path)
     wrong = {

@@ -20,9 +20,13 @@ EXPECTED = [
     "01_symbolic_expressions",
     "02_logistic_regression",
     "03_what_the_compiler_does",
+    "04_seeing_graphs",
+    "05_finding_the_nan",
 ]
 RUN_LIMIT_S = 30
 SIZE_LIMIT = 1_000_000
+# The tag of cells that end in an error to show it; nbclient and nbval go on after them.
+RAISES = "raises-exception"
 STDERR_FAULTS = re.compile(r"UsageError|Warning\b|Traceback")
 # The one thing that a machine without a C compiler is told, with the line that it is told at.
 NO_COMPILER = re.compile(r".*UserWarning: functions run with NumPy, .*\n(  .*\n?)?")
@@ -37,12 +41,19 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 
 def faults(notebook: nbformat.NotebookNode, allowed: re.Pattern[str] | None = None) -> list[str]:
-    """Errors, and complaints on stderr other than the allowed one, among a notebook's outputs."""
+    """What should not be among a notebook's outputs.
+
+    These are errors, complaints on stderr other than the allowed one, and cells without the error
+    that they are there for.
+    """
     found = []
     for cell in code_cells(notebook):
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if RAISES not in cell.metadata.get("tags", []):
+            found += [f"{error.ename}: {error.evalue}\n{cell.source}" for error in errors]
+        elif not errors:
+            found.append(f"no error\n{cell.source}")
         for output in cell.outputs:
-            if output.output_type == "error":
-                found.append(f"{output.ename}: {output.evalue}\n{cell.source}")
             if output.get("name") == "stderr":
                 text = output.text if allowed is None else allowed.sub("", output.text)
                 if STDERR_FAULTS.search(text):
