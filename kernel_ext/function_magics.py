@@ -35,11 +35,9 @@ from arignote.kernel_ext.cell import call_as, evaluate
 from arignote.kernel_ext.family import Family
 from arignote.kernel_ext.graph_cell import CellGraph, cell_graph
 from arignote.kernel_ext.show import as_outputs
-from arignote.viz.code import Language, source
-from arignote.viz.summary import pass_times, summary
 
 MODES = tuple(mode.value for mode in ModeName)
-LANGUAGES = tuple(language.value for language in Language)
+LANGUAGES = ("c", "numpy")
 
 
 @magics_class
@@ -98,7 +96,8 @@ class ArignoteFunctionMagics(Family):
         f = call_as(self.shell, f"%compile {line}", made)
         seconds = perf_counter() - start
         self.shell.user_ns[name] = f
-        display(summary(f, {"all": seconds, **pass_times(f)}))
+        texts = lazy.module("arignote.viz.summary")
+        display(texts.summary(f, {"all": seconds, **texts.pass_times(f)}))
 
     def _graph(self, value: object) -> CellGraph:
         """The value as a graph that can be compiled."""
@@ -155,7 +154,8 @@ class ArignoteFunctionMagics(Family):
         if len(others) > 1:
             raise UsageError("%ccode takes a function and one variable, name or step.")
         of = self._variable_of(f, others[0], local_ns) if others else None
-        display(source(f, of, Language(arguments.lang)))
+        code = lazy.module("arignote.viz.code")
+        display(code.source(f, of, code.Language(arguments.lang)))
 
     def _function(self, magic: str, text: str, local_names: Mapping[str, object]) -> Function:
         """The function that an expression is; of a graph the one that it is compiled to."""

@@ -4,13 +4,13 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from arignote import lazy
 from arignote.autodiff import grad
 from arignote.compile import Function, Mode, function
 from arignote.errors import GraphError, join_names, message
 from arignote.graph import Constant, SharedVariable, Variable, ancestors, leaves, toposort
 from arignote.printing import debugprint
 from arignote.viz import GraphView
-from arignote.viz.explorer import chosen, mimebundle
 
 MAX_LINES = 40
 MAX_DEPTH = 12
@@ -261,8 +261,10 @@ class CellGraph:
     ) -> dict[str, str]:
         # Without copies each node has one id, and no more nodes than the picture has.
         plain = self._text(GraphView.from_variables(self.outputs, copies=False))
-        forms = mimebundle(self.view, plain) if self.outputs else {"text/plain": plain}
-        return chosen(forms, include, exclude)
+        explorer = lazy.module("arignote.viz.explorer")
+        forms = explorer.mimebundle(self.view, plain) if self.outputs else {"text/plain": plain}
+        found: dict[str, str] = explorer.chosen(forms, include, exclude)
+        return found
 
 
 def unique_names(variables: Iterable[Variable], default: str) -> dict[str, Variable]:

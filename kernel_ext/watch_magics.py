@@ -14,7 +14,7 @@ from arignote.kernel_ext.cell import cell_number
 from arignote.kernel_ext.family import Family
 from arignote.kernel_ext.tracebacks import CellSyntaxError, user_frames
 from arignote.viz.monitor import watch
-from arignote.viz.monitor_session import OnNaN
+from arignote.viz.monitor_history import OnNaN
 
 ACTIONS = tuple(action.value for action in OnNaN)
 

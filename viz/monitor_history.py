@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -30,6 +31,15 @@ class Points(NamedTuple):
 
     steps: np.ndarray
     values: np.ndarray
+
+
+class OnNaN(Enum):
+    """What is done about the first NaN."""
+
+    RAISE = "raise"
+    PAUSE = "pause"
+    WARN = "warn"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from enum import Enum
 from types import TracebackType
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -29,22 +28,13 @@ from arignote.errors import ConfigError, GraphError, NanError, message
 from arignote.graph import SharedVariable, Variable
 from arignote.graph.source import user_line
 from arignote.viz.monitor_feed import Batch, Feed, Rows
-from arignote.viz.monitor_history import FirstNaN, History
+from arignote.viz.monitor_history import FirstNaN, History, OnNaN
 from arignote.viz.monitor_stop import Stopper, WatchStopped
 
 Clock = Callable[[], float]
 
 # Values of an array that a histogram is made of, and its bars.
 SAMPLE, BARS = 20_000, 24
-
-
-class OnNaN(Enum):
-    """What is done about the first NaN."""
-
-    RAISE = "raise"
-    PAUSE = "pause"
-    WARN = "warn"
-    RECORD = "record"
 
 
 class Panel(Protocol):
