@@ -19,7 +19,7 @@ from IPython.display import display
 from arignote import lazy
 from arignote.compile import Function
 from arignote.compile.looking import gradcheck
-from arignote.config import ModeName
+from arignote.config import ModeName, NanAction
 from arignote.graph import Variable
 from arignote.kernel_ext.arguments import (
     EXPRESSION,
@@ -38,6 +38,7 @@ from arignote.kernel_ext.show import as_outputs
 
 MODES = tuple(mode.value for mode in ModeName)
 LANGUAGES = ("c", "numpy")
+ACTIONS = tuple(action.value for action in NanAction)
 
 
 @magics_class
@@ -51,6 +52,7 @@ class ArignoteFunctionMagics(Family):
     @argument("--name", type=unquoted, metavar="NAME", help="The name it is bound to.")
     @argument("--updates", type=unquoted, metavar="NAME", help="New values of shared variables.")
     @argument("--profile", action="store_true", help="Time each step of each call.")
+    @argument("--nan", help="What is done where NaN or Inf is born.", **one_of(*ACTIONS))
     @HELP
     @no_var_expand
     @needs_local_scope
@@ -90,6 +92,7 @@ class ArignoteFunctionMagics(Family):
                 mode=arguments.mode,
                 inputs=None if inputs is None else list(inputs.values()),
                 profile=arguments.profile,
+                nan=arguments.nan,
             )
 
         start = perf_counter()

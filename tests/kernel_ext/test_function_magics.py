@@ -69,6 +69,13 @@ def test_options_of_compile(made):
     assert "f" not in made.names
 
 
+def test_compile_with_a_guard(made):
+    made.good("%compile T.log(x) --name logs --nan record")
+    f = made.names["logs"]
+    f([1.0, -1.0])
+    assert [finding.count for finding in f.nan_records] == [1]
+
+
 def test_compile_a_cell(shell):
     shell.good("%%compile double\nz: dvector\ntwice = 2 * z")
     np.testing.assert_array_equal(shell.names["double"]([1, 2]), [2, 4])
