@@ -177,6 +177,8 @@ def explorer_of(
     start: dict[str, Any] = {}
     if grouping is not None:
         start["grouping"] = _grouping(graph, grouping)
+        # Who asks for boxes wants to see them, not what is in all of them.
+        start["open"] = "none"
     if first is not None:
         start["heat"] = first
     if focus is not None:
