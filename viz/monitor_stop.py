@@ -34,7 +34,7 @@ class Stopper:
         self.why: str | None = None
         self._thread = 0
         self._turn = threading.Lock()
-        self._is_open = self._receives = self._leaves = False
+        self._is_open = self._is_over = self._receives = self._leaves = False
         self._sent = 0
         self._timer: threading.Timer | None = None
 
@@ -43,7 +43,11 @@ class Stopper:
         """The block that is to be ended; to be entered by the thread that runs it."""
         self._thread = threading.get_ident()
         with receiving(self._interrupted) as self._receives:
-            self._is_open = True
+            with self._turn:
+                self._is_open = True
+                # The button may have been pressed before there was a block to end.
+                if self.why is not None:
+                    self._interrupt_soon()
             try:
                 yield
             finally:
@@ -52,13 +56,11 @@ class Stopper:
     def ask(self, why: str) -> None:
         """Asks the block to end; from any thread."""
         with self._turn:
-            if self.why is not None or not self._is_open:
+            if self.why is not None or self._is_over:
                 return
             self.why = why
-            if self._receives:
-                self._timer = threading.Timer(GRACE_S, self._interrupt)
-                self._timer.daemon = True
-                self._timer.start()
+            if self._is_open:
+                self._interrupt_soon()
 
     def is_stop(self, error: BaseException | None) -> bool:
         """Whether this is what ended the block, or a thread that the block waited for."""
@@ -93,6 +95,12 @@ class Stopper:
         if self._is_open and not self._leaves:
             self._leave()
 
+    def _interrupt_soon(self) -> None:
+        if self._receives:
+            self._timer = threading.Timer(GRACE_S, self._interrupt)
+            self._timer.daemon = True
+            self._timer.start()
+
     def _interrupt(self) -> None:
         with self._turn:
             if self._is_open and not self._leaves:
@@ -102,7 +110,7 @@ class Stopper:
     def _close(self) -> None:
         """Sees to it that no interrupt of its own comes after the block."""
         with self._turn:
-            self._is_open = False
+            self._is_open, self._is_over = False, True
         if self._timer is not None:
             self._timer.cancel()
             # It may be sending one right now.
