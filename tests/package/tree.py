@@ -14,7 +14,7 @@ FOLDERS = {
     "engine": "arignote",
 }
 # What a package carries beside Python.
-DATA_SUFFIXES = {".js", ".css", ".c", ".h", ".cu", ".typed"}
+DATA_SUFFIXES = {".js", ".json", ".css", ".c", ".h", ".cu", ".typed"}
 
 
 def project_table() -> dict:
