@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from arignote.config import FLAGS, config
 link._told.add("missing")
 
 KERNELS, COMPILER = config.cache_dir, config.cc
+
+# Where a shell runs the tests in the background it has them ignore the interrupts that some send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a busy machine is no failure. The same examples everywhere: CI finds what a
 # developer finds.

@@ -98,6 +98,7 @@ class Running:
                     return False
                 self._done.wait(left)
                 report(*self._files)
+            report(*self._files)
         self.settled()
         return True
 

@@ -35,7 +35,8 @@ gw, gb = grad(loss, [w, b])
 rate = np.float32(0.01)
 train = function([x, y], loss, updates={w: w - rate * gw, b: b - rate * gb})
 data = rng.normal(size=(64, 20)).astype("float32")
-goal = data.sum(1)"""
+goal = data.sum(1)
+train(data, goal)  # its C is compiled here, with the line that says so where it takes long"""
 LOOP = """%%watch
 for step in range(10**7):
     value = train(data, goal)

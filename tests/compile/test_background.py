@@ -350,23 +350,25 @@ def test_python_ends_in_the_middle(compiler: Compiler, tmp_path: Path, linker: s
     assert list((tmp_path / "cache").glob("build-*")) == []
 
 
-def test_progress_is_shown_and_taken_away(compiler: Compiler, monkeypatch):
-    shown: list[str] = []
-    monkeypatch.setattr(progress, "_display", shown.append)
+def test_progress_is_shown_up_to_the_end(compiler: Compiler, monkeypatch):
+    shown: list[tuple[str, bool]] = []
+    monkeypatch.setattr(progress, "_display", lambda *line: shown.append(line))
     monkeypatch.setattr(progress, "DELAY_S", 0.0)
     f = function(*example_args())
     compiler.processes()
     assert shown == [], "nobody waits"
     f.wait(0.5)
-    assert shown[0].startswith("compiling C: 0 of ")
-    assert shown[-1] == ""
+    assert shown[0][0].startswith("compiling C: 0 of ")
+    assert [last for _, last in shown] == [False] * (len(shown) - 1) + [True]
+    assert shown[-1][0].startswith("compiling C: 0 of "), "it is not over"
     del shown[:]
     threading.Timer(0.5, compiler.go).start()
     with config.change(async_compile="off"):
         x = T.dvector("x")
         function([x], T.cos(x) - 2)
-    assert "compiling C: 0 of 1 files done" in shown[0]
-    assert shown[-1] == ""
+    assert shown[0][0].startswith("compiling C: 0 of 1 files, ")
+    assert shown[-1][0].startswith("compiled C: 1 of 1 files, ")
+    assert [last for _, last in shown] == [False] * (len(shown) - 1) + [True]
 
 
 class Terminal:
@@ -393,7 +395,7 @@ def test_progress_in_a_terminal(monkeypatch):
         report(3, 8)
         report(4, 8)
     first, blank, last = stream.text.split("\r")[1:]
-    assert first.startswith("compiling C: 3 of 8 files done, 0.0 s")
+    assert first.startswith("compiling C: 3 of 8 files, 0.0 s")
     assert (blank.strip(), last) == ("", "")
     with progress.progress_line():
         pass

@@ -19,6 +19,7 @@ from arignote.lower.steps import LoopProgram
 from arignote.rewrite.mirror import ROOT
 from arignote.rewrite.recorder import Stage
 from arignote.rewrite.replay import StepKind, replay
+from counting import calls
 from execute.random_graphs import SIZES, agree, random_graph
 from oracles import assert_arrays
 from rewrite.test_random_graphs import everything, values_of
@@ -249,12 +250,12 @@ def test_what_is_left_out_does_not_fire():
 
 def test_times_are_those_of_the_passes():
     f, _ = mlp()
-    seconds = replay_of(f).seconds
     began = perf_counter()
-    replay_of(f)
+    seconds = replay_of(f).seconds
+    whole = perf_counter() - began
     assert {Stage.FOLD, Stage.SIZES, Stage.REWRITE, Stage.FOLD_AGAIN} <= set(seconds)
     assert all(value >= 0 for value in seconds.values())
-    assert sum(seconds.values()) < 5 * (perf_counter() - began)
+    assert 0 < sum(seconds.values()) <= whole
 
 
 def deep(count):
@@ -266,18 +267,17 @@ def deep(count):
     return function([x], y, mode="FAST_COMPILE")
 
 
-def test_memory_and_time_grow_with_the_graph_not_with_its_square():
-    sizes, seconds = [], []
+def test_memory_and_work_grow_with_the_graph_not_with_its_square():
+    sizes, work = [], []
     for count in (200, 1600):
         f = deep(count)
-        began = perf_counter()
+        work.append(calls(lambda f=f: replay(f.graph, OptimizerLevel.O3)))
         found = replay(f.graph, OptimizerLevel.O3)
-        seconds.append(perf_counter() - began)
         assert len(found.steps) >= count
         sizes.append(sum(len(step.changes) for step in found.steps))
         assert_same_graph(found.graph(len(found.steps)), _optimized(f))
     assert sizes[1] < 10 * sizes[0]
-    assert seconds[1] < 40 * seconds[0]
+    assert work[1] < 10 * work[0]
 
 
 def _optimized(f):

