@@ -45,8 +45,8 @@ $(SETUP_TEST): pyproject.toml | $(PY)
 	touch $@ $(SETUP_LAB)
 
 $(SETUP_BENCH): pyproject.toml | $(PY)
-	$(PIP) --editable '.[bench]'
-	touch $@
+	$(PIP) --editable '.[lab,bench]'
+	touch $@ $(SETUP_LAB)
 
 # JupyterLab shows the saved pictures of notebooks that it trusts.
 lab: $(SETUP_LAB)

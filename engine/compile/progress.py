@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-DELAY_S, PERIOD_S = 0.5, 0.2
+DELAY_S, PERIOD_S = 1.0, 0.2
 _WIDTH = 60
 
 

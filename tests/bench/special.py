@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import waits
 from process import Engine, empty_caches
-from results import Results
+from results import OURS, Results
 from workloads import OTHER_BATCHES, RESIDUAL_DEPTHS
 
 Figures = dict[str, Any]
@@ -82,6 +84,19 @@ def _fusion(name: str, folder: Path, pace: Pace) -> Figures:
         return engine.ask("fusion", 10 * pace.limit, **arguments)
 
 
+def _overhead(of: str) -> Callable[[str, Path, Pace], Figures]:
+    def measure(name: str, folder: Path, pace: Pace) -> Figures:
+        with Engine(name, empty_caches(folder)) as engine:
+            return engine.ask("overhead", pace.limit, name="mlp", of=of, seconds=pace.seconds)
+
+    return measure
+
+
+def _ours(measure: Callable[[], Figures]) -> Callable[[str, Path, Pace], Figures]:
+    """A measure of what only Arignote has, whichever the executor."""
+    return lambda name, folder, pace: measure() if name == OURS[0] else {"unable": True}
+
+
 def _busy(name: str, folder: Path, pace: Pace) -> Figures:
     with Engine(name, empty_caches(folder)) as engine:
         built = engine.ask("build", pace.limit, name="mlp")
@@ -134,6 +149,19 @@ def _show_batches(figures: Figures) -> str:
     return f"{milliseconds(figures['first'])} (again {milliseconds(figures['again'])})"
 
 
+def _show_overhead(figures: Figures) -> str:
+    return f"{figures['ratio']:.3f}x ({milliseconds(figures['plain'])} alone)"
+
+
+def _show_import(figures: Figures) -> str:
+    return f"{milliseconds(figures['ours'])} ({milliseconds(figures['before'])})"
+
+
+def _show_explorer(figures: Figures) -> str:
+    times = [f"{size}: {milliseconds(figures[size])}" for size in figures if size != "frames"]
+    return f"{', '.join(times)} ({figures['frames']:.0f} frames/s)"
+
+
 SPECIALS: dict[str, Special] = {
     "build": Special(
         "mlp: build and first call with empty caches / in a second process",
@@ -158,6 +186,30 @@ SPECIALS: dict[str, Special] = {
         _show_fusion,
     ),
     "busy": Special("mlp while another process keeps a core busy", _busy, _show_busy),
+    "guard": Special("mlp with nan='raise' over mlp without", _overhead("guard"), _show_overhead),
+    "watch": Special(
+        "mlp in %%watch --every 10 over mlp alone", _overhead("watch"), _show_overhead
+    ),
+    "import": Special(
+        "processor time of `import arignote` beyond NumPy (NumPy)",
+        _ours(partial(waits.imports, waits.IMPORT)),
+        _show_import,
+    ),
+    "load_ext": Special(
+        "processor time of `%load_ext arignote`, NumPy and all, beyond IPython (IPython)",
+        _ours(partial(waits.imports, waits.EXTENSION, "IPython")),
+        _show_import,
+    ),
+    "stop": Special(
+        "from a press of the monitor's stop button to the end of its cell",
+        _ours(waits.stops),
+        lambda f: f"{milliseconds(f['median'])}, worst {milliseconds(f['worst'])}",
+    ),
+    "explorer": Special(
+        "a page with an explorer opened in headless Chromium until it is drawn, by ops",
+        _ours(waits.explorers),
+        _show_explorer,
+    ),
 }
 GROWTH = Special(
     f"residual nets: time to build 2n layers over that of n, n = {RESIDUAL_DEPTHS[:-1]}",

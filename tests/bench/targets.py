@@ -122,6 +122,16 @@ def _busy(results: Results) -> Number | None:
     return p95 / median, f"{p95 / median:.2f}x ({_time(p95)} over {_time(median)})"
 
 
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):.1f} %"
+
+
+def _frame(results: Results) -> Number | None:
+    """The time of a frame."""
+    rate = results.figure("explorer", US, "frames")
+    return None if rate is None else (1 / rate, f"{rate:.0f} frames/s")
+
+
 def _memory_bound(row: str, results: Results) -> tuple[float, str] | None:
     """The time to copy as many bytes as the row reads and writes, with the better of 1 and 2
     threads, from and to where an array of that size is kept."""
@@ -235,4 +245,19 @@ TARGETS = [
         partial(_figure, "fusion", "slower", lambda value: f"{value:.0f}"),
     ),
     Target("busy", "p95 < 3x the median", 3.0, _busy, strict=True),
+    Target("guard", "costs < 10 %", 1.1, partial(_figure, "guard", "ratio", _percent), strict=True),
+    Target("watch", "costs < 10 %", 1.1, partial(_figure, "watch", "ratio", _percent), strict=True),
+    Target("import", "<= 60 ms", 0.06, partial(_figure, "import", "ours", milliseconds)),
+    Target("load_ext", "<= 0.3 s", 0.3, partial(_figure, "load_ext", "ours", milliseconds)),
+    Target("stop", "<= 0.5 s", 0.5, partial(_figure, "stop", "worst", milliseconds)),
+    *(
+        Target(
+            "explorer",
+            f"{size} ops <= {bound:g} s",
+            bound,
+            partial(_figure, "explorer", str(size), milliseconds),
+        )
+        for size, bound in {91: 0.1, 455: 0.2, 2793: 1.0, 10_000: 2.0}.items()
+    ),
+    Target("explorer", "10,000 ops at >= 30 frames/s", 1 / 30, _frame),
 ]

@@ -132,6 +132,14 @@ class Session:
         output = work.inputs[0].nbytes  # the same shape and dtype
         return {"extra": resident("VmHWM") - before - output}
 
+    def overhead(self, name: str, of: str, seconds: float) -> dict:
+        """What a workload's steps take with something beside them, over what they take alone."""
+        if not hasattr(self.engine, "OVERHEADS"):
+            raise UnableError
+        work, (builders, around) = make(name), self.engine.OVERHEADS[of]
+        plain, other = (make_one[work.kind](work) for make_one in (self.engine.BUILDERS, builders))
+        return self.engine.overhead(plain.step, other.step, seconds, around)
+
     def fusion(self, count: int, seconds: float) -> dict:
         """Random expressions with fusion and without."""
         compare = getattr(self.engine, "compare_fusion", None)

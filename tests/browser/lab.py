@@ -250,6 +250,16 @@ def open_notebook(browser: Browser, lab: Lab, name: str, report: Report) -> Iter
         page.close()
 
 
+def without_progress(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A cell's outputs but for lines on compiling, which are there when a machine is slow."""
+    texts = [output.get("data", {}).get("text/plain", "") for output in outputs]
+    return [
+        output
+        for output, text in zip(outputs, texts, strict=True)
+        if not "".join(text).startswith(("compiling C: ", "compiled C: "))
+    ]
+
+
 def run_all(page: Page, report: Report) -> None:
     """Clears the notebook, runs all its cells and notes what came out."""
     start = time.monotonic()

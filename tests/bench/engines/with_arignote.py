@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import arignote as ari
+import waits
 from fusion import compare
 from theano_face import Face, builders
 
@@ -19,4 +22,8 @@ def _function(*inputs_and_outputs: Any, **options: Any) -> Any:
 
 VERSION = ari.__version__
 BUILDERS = builders(Face(ari.T, _function, ari.shared, ari.grad))
+GUARDED = builders(Face(ari.T, partial(_function, nan="raise"), ari.shared, ari.grad))
+# How the other step of `overhead` is built, and what it runs in.
+OVERHEADS = {"guard": (GUARDED, nullcontext), "watch": (BUILDERS, waits.looking_on)}
+overhead = waits.overhead
 compare_fusion = compare
