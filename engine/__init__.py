@@ -4,7 +4,9 @@ Symbolic variables (`arignote.tensor`, usually T) build a graph; `grad` differen
 `function` compiles it. `%load_ext arignote` brings it into a notebook.
 """
 
-from arignote import errors, tensor
+from types import ModuleType
+
+from arignote import errors, lazy, tensor
 from arignote import tensor as T
 from arignote.autodiff import grad, verify_grad
 from arignote.compile import (
@@ -70,3 +72,14 @@ __all__ = [
     "verify_grad",
     "why_not_fused",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`arignote.viz`, which is imported when it is first asked for."""
+    if name == "viz":
+        return lazy.module("arignote.viz")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "viz"})

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from arignote.errors import GraphError, message
 from arignote.graph import Apply, SharedVariable, Variable, hooks, toposort
 from arignote.ops.base import Op
 from arignote.types import shape_text
-from arignote.viz.dot import render
-from arignote.viz.model import GraphView, view
-from arignote.viz.options import PictureOptions
-from arignote.viz.text import Ids, to_text
+
+if TYPE_CHECKING:
+    from arignote.viz.model import GraphView
+    from arignote.viz.text import Ids
 
 # ---- pp -----------------------------------------------------------------------------------------
 
@@ -180,8 +180,8 @@ def debugprint(
          └─ y [id D]
     """
     levels = None if depth is None or depth < 0 else max(depth, 1)
-    text = to_text(
-        view(thing, copies=False, depth=levels),
+    text = lazy.module("arignote.viz.text").to_text(
+        lazy.module("arignote.viz.model").view(thing, copies=False, depth=levels),
         depth=levels,
         types=print_type,
         ids=_ids(ids),
@@ -198,11 +198,13 @@ def debugprint(
     return None
 
 
-def _ids(text: str) -> Ids:
-    known = {"char": Ids.CHAR, "int": Ids.INT, "": Ids.NONE, "none": Ids.NONE}
+def _ids(text: str) -> "Ids":
+    ids = lazy.module("arignote.viz.text").Ids
+    known = {"char": ids.CHAR, "int": ids.INT, "": ids.NONE, "none": ids.NONE}
     if text.lower() not in known:
         raise GraphError(message(f"ids is 'CHAR', 'int' or '', not {text!r}."))
-    return known[text.lower()]
+    found: Ids = known[text.lower()]
+    return found
 
 
 # ---- pydotprint ---------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ def pydotprint(
     var_with_name_simple: bool = False,
     print_output_file: bool = True,
     return_image: bool = False,
-) -> GraphView | bytes | None:
+) -> "GraphView | bytes | None":
     """Draws the graph of a thing into a file.
 
     An SVG is drawn by the layout built in; 'dot' (or 'gv') writes Graphviz's language. Other
@@ -257,13 +259,14 @@ def pydotprint(
     GraphError
         When the thing has no graph, or the format needs `dot` and it is missing.
     """
-    options = PictureOptions(
+    options = lazy.module("arignote.viz.options").PictureOptions(
         types_of_named=not var_with_name_simple,
         max_label=max_label_size,
         ids=with_ids,
         colours=high_contrast,
     )
-    graph = view(thing, compact=compact).with_options(options)
+    made = lazy.module("arignote.viz.model").view(thing, compact=compact)
+    graph: GraphView = made.with_options(options)
     path = None if outfile is None else Path(outfile).expanduser()
     chosen = (format or (path.suffix.removeprefix(".") if path else "") or "svg").lower()
     if return_image and chosen == "svg":
@@ -278,10 +281,13 @@ def pydotprint(
     return None
 
 
-def _drawn(graph: GraphView, format: str) -> bytes:
+def _drawn(graph: "GraphView", format: str) -> bytes:
     if format == "svg":
         return graph.svg.encode()
-    return graph.dot.encode() if format in ("dot", "gv") else render(graph.dot, format)
+    if format in ("dot", "gv"):
+        return graph.dot.encode()
+    drawn: bytes = lazy.module("arignote.viz.dot").render(graph.dot, format)
+    return drawn
 
 
 # ---- rich displays ------------------------------------------------------------------------------

@@ -41,6 +41,14 @@ def test_import_loads_nothing_heavy(name: str):
     assert fresh(code) == ""
 
 
+def test_pictures_are_loaded_when_they_are_asked_for():
+    code = (
+        "import sys, arignote; before = 'arignote.viz' in sys.modules; "
+        "print(before, 'viz' in dir(arignote), arignote.viz.explore.__name__)"
+    )
+    assert fresh(code) == "False True explore"
+
+
 def test_import_prints_nothing_and_starts_no_thread():
     assert fresh("import threading, arignote; print(threading.active_count())") == "1"
 
