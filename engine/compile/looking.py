@@ -39,7 +39,7 @@ def inspect_values(
         An input has no value.
     InputError
         A value does not fit its input.
-    EvaluationError
+    ArignoteError
         An op fails; the error names its inputs with their shapes, and the line.
 
     Example

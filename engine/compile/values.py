@@ -10,13 +10,13 @@ import numpy as np
 from arignote import lazy
 from arignote.compile.function import function
 from arignote.errors import (
-    ArignoteError,
     GraphError,
     InputError,
     MissingInputError,
     join_names,
     message,
 )
+from arignote.execute.numpy import run_node
 from arignote.graph import Apply, Constant, SharedVariable, Variable, hooks, leaves, toposort
 from arignote.graph.describe import describe, describe_all
 from arignote.graph.replace import rebuild
@@ -29,10 +29,6 @@ from arignote.types import shape_text
 MAX_TEXT_ROWS = 60
 MAX_OP, MAX_LINE = 30, 56
 TITLES = ("value", "op", "shape", "dtype", ">min", ">max", ">mean", ">std", ">nan", ">inf", "line")
-
-
-class EvaluationError(ArignoteError, ValueError):
-    """An op that fails on the values that it gets."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -221,26 +217,12 @@ def _values(
             shown.append(x)
     for node in order:
         shown += node.outputs
-        arrays.update(zip(node.outputs, _performed(node, arrays), strict=True))
+        given_to = [arrays[x] for x in node.inputs]
+        found = run_node(node, node.op.perform, given_to)
+        arrays.update(zip(node.outputs, found, strict=True))
     kept = {x: arrays[x] for x in (*shown, *outputs)}
     stats = {x: statistics(array) for x, array in kept.items() if not isinstance(x, Constant)}
     return Values(outputs, kept, stats, origin is not None, origin)
-
-
-def _performed(node: Apply, arrays: Mapping[Variable, np.ndarray]) -> tuple[np.ndarray, ...]:
-    __tracebackhide__ = True
-    args = [arrays[x] for x in node.inputs]
-    try:
-        with np.errstate(all="ignore"):
-            return node.op.perform(*args)
-    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
-        raise EvaluationError(
-            message(
-                f"{node.op} fails on these values: {str(error).splitlines()[0]}",
-                got=describe_all(node.inputs, args),
-                where=str(node.source),
-            )
-        ) from None
 
 
 def _listed(outputs: Any) -> list[Variable]:

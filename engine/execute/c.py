@@ -24,7 +24,7 @@ from arignote.execute.geometry import LoopsCost, kernel_cost, merging_kernel
 from arignote.execute.kernels import CHARACTER_S, addresses, seconds_to_compile
 from arignote.execute.libmvec import vector_functions
 from arignote.execute.libraries import ffi
-from arignote.execute.numpy import FAILURES, fail
+from arignote.execute.numpy import FAILURES, run_node
 from arignote.execute.protocol import Executable
 from arignote.execute.runtime import runtime
 from arignote.graph import Apply, Constant, Variable
@@ -188,11 +188,7 @@ class Native:
         """Computes a node with NumPy; gives the shapes of its outputs."""
         __tracebackhide__ = True
         given = [self._value(x, arrays, number, key) for x in node.inputs]
-        try:
-            with np.errstate(all="ignore"):
-                outputs = self._performs[node](*given)
-        except FAILURES as error:
-            fail(error, node, given)
+        outputs = run_node(node, self._performs[node], given)
         arrays.update(zip(node.outputs, outputs, strict=True))
         return tuple([array.shape for array in outputs])
 

@@ -53,6 +53,18 @@ def load(program: Program) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]
     return run
 
 
+def run_node(
+    node: Apply, perform: Callable[..., Sequence[np.ndarray]], given: Sequence[np.ndarray]
+) -> Sequence[np.ndarray]:
+    """What a node gives by `perform`, which is its op's or was bound from it."""
+    __tracebackhide__ = True
+    try:
+        with np.errstate(all="ignore"):
+            return perform(*given)
+    except FAILURES as error:
+        fail(error, node, given)
+
+
 def fail(error: Exception, node: Apply, values: Sequence[np.ndarray]) -> NoReturn:
     """Raises what a node's failure means to the user: op, variables, values' shapes, line."""
     __tracebackhide__ = True

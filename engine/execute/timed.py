@@ -11,7 +11,7 @@ from arignote.execute.c import Native
 from arignote.execute.costs import Cost, cost_of_node, cost_of_step
 from arignote.execute.frame import Frame
 from arignote.execute.libraries import ffi
-from arignote.execute.numpy import FAILURES, fail
+from arignote.execute.numpy import run_node
 from arignote.execute.profile import Recorder, StepInfo, Use
 from arignote.execute.protocol import Executable
 from arignote.graph import Apply, FunctionGraph, Variable
@@ -110,11 +110,7 @@ def timed_numpy(program: Program, graph: FunctionGraph, recorder: Recorder) -> E
         for step, perform, use in steps:
             given = [slots[n] for n in step.inputs]
             start = recorder.clock()
-            try:
-                with np.errstate(all="ignore"):
-                    outputs = perform(*given)
-            except FAILURES as error:
-                fail(error, step.node, given)
+            outputs = run_node(step.node, perform, given)
             ended = recorder.clock()
             slots_of = zip(step.outputs, outputs, strict=True)
             for n, array in slots_of:

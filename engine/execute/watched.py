@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from arignote.execute.numpy import FAILURES, fail
+from arignote.execute.numpy import run_node
 from arignote.execute.protocol import Executable
 from arignote.graph import Apply, Variable
 from arignote.lower import Program
@@ -46,11 +46,7 @@ def load_watched(program: Program, watches: Sequence[Watch]) -> Executable:
             given = [slots[n] for n in step.inputs]
             for watcher in watchers:
                 watcher.before(number, step.node, given)
-            try:
-                with np.errstate(all="ignore"):
-                    outputs = perform(*given)
-            except FAILURES as error:
-                fail(error, step.node, given)
+            outputs = run_node(step.node, perform, given)
             for watcher in watchers:
                 watcher.after(number, step.node, given, outputs)
             for n, array in zip(step.outputs, outputs, strict=True):

@@ -236,6 +236,20 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
+def open_file(browser: Browser, path: Path, ready: str, width: int, height: int) -> Iterator[Page]:
+    """The page of a saved file once it is ready; errors on it and any request fail the test."""
+    seen: list[str] = []
+    with browser.new_context(viewport={"width": width, "height": height}) as context:
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: seen.append(str(error)))
+        opened.goto(path.as_uri())
+        opened.on("request", lambda asked: seen.append(asked.url))
+        opened.wait_for_selector(ready)
+        yield opened
+    assert seen == []
+
+
+@contextmanager
 def open_notebook(browser: Browser, lab: Lab, name: str, report: Report) -> Iterator[Page]:
     """The page of a notebook whose kernel is ready, for the length of a `with` block."""
     # By itself a page of Playwright says that its reader wants light colours, whatever the theme.

@@ -13,7 +13,7 @@ from arignote import function, grad, profiling, shared, viz
 from arignote import tensor as T
 from arignote.compile.report import ProfileReport
 from arignote.viz.glyphs import shorten_end
-from browser.lab import Lab, Report, open_notebook, run_all, write_notebook
+from browser.lab import Lab, Report, open_file, open_notebook, run_all, write_notebook
 
 CELLS = [
     "%load_ext arignote",
@@ -51,15 +51,8 @@ def page(
 ) -> Iterator[Page]:
     """The saved page; errors on it and any request fail the test."""
     path = viz.profile(report, theme=request.param).save(tmp_path / "profile.html")
-    seen: list[str] = []
-    with browser.new_context(viewport={"width": 1000, "height": 620}) as context:
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: seen.append(str(error)))
-        opened.goto(path.as_uri())
-        opened.on("request", lambda asked: seen.append(asked.url))
-        opened.wait_for_selector(".ari-profile[data-ready]")
+    with open_file(browser, path, ".ari-profile[data-ready]", 1000, 620) as opened:
         yield opened
-    assert seen == []
 
 
 def names(page: Page) -> list[str]:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Frame, Page
 
 from arignote.viz import passes
 from arignote.viz.rewriting import Passes
-from browser.lab import Lab, Report, open_notebook, run_all, write_notebook
+from browser.lab import Lab, Report, open_file, open_notebook, run_all, write_notebook
 from rewrite.test_replay import mlp
 
 STRIP = ".ari-tl-strip"
@@ -40,15 +40,8 @@ def found() -> Passes:
 def page(browser: Browser, found: Passes, tmp_path: Path) -> Iterator[Page]:
     """The saved timeline; errors on the page and any request fail the test."""
     path = found.save(tmp_path / "passes.html")
-    seen: list[str] = []
-    with browser.new_context(viewport={"width": 1180, "height": 700}) as context:
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: seen.append(str(error)))
-        opened.goto(path.as_uri())
-        opened.on("request", lambda asked: seen.append(asked.url))
-        opened.wait_for_selector(".ari-timeline[data-ready]")
+    with open_file(browser, path, ".ari-timeline[data-ready]", 1180, 700) as opened:
         yield opened
-    assert seen == []
 
 
 def place(page: Page | Frame) -> int:

@@ -9,7 +9,6 @@ import arignote as ari
 import arignote.tensor as T
 from arignote import errors
 from arignote.compile.looking import inspect_values
-from arignote.compile.values import EvaluationError
 
 A = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
 B = np.array([[1.0, -1.0], [2.0, 0.5], [0.0, 1.0]])
@@ -88,8 +87,9 @@ def test_several_outputs_and_gradients():
 
 def test_a_wrong_shape_names_the_inputs_and_the_line():
     x, _, _, loss = model()
-    with pytest.raises(EvaluationError) as caught:
+    with pytest.raises(errors.ArignoteError) as caught:
         inspect_values(loss, {x: np.zeros((2, 5))})
+    assert isinstance(caught.value, ValueError)
     text = str(caught.value)
     assert "x: float64 (2, 5)" in text
     assert "w: float64 (3, 2)" in text
