@@ -1,12 +1,9 @@
 """Running a `%%graph` cell: names that are ready in it, and what a run leaves behind."""
 
 import builtins
-import itertools
-import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from types import CodeType, FrameType
+from types import CodeType
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +15,8 @@ from arignote.autodiff import grad
 from arignote.compile import function
 from arignote.graph import shared
 from arignote.kernel_ext.naming import CONSTRUCTORS, RUN_NAME, CellRun, CellTransformer
-from arignote.kernel_ext.tracebacks import CellSyntaxError, user_frames
+from arignote.kernel_ext.statements import body_of, cell_number, syntax_errors_of
+from arignote.kernel_ext.tracebacks import user_frames
 
 Result = TypeVar("Result")
 READY_NAMES: Mapping[str, object] = {
@@ -68,31 +66,18 @@ def compiled(
     shell: InteractiveShell, line: str, cell: str, graph_name: str, magic: str
 ) -> CodeType:
     """The changed cell as code whose file and lines are the cell's own."""
-    if cell.lstrip().startswith("%%"):
-        inner = cell.split(maxsplit=1)[0]
-        raise UsageError(f"%%{magic}: {inner} cannot stand in the cell; write it above %%{magic}.")
-    head = f"%%{magic} {line}".rstrip()
-    # IPython drops blank lines before the first statement; lines are to keep their numbers.
-    blank = itertools.takewhile(str.isspace, cell.splitlines(keepends=True))
-    body = "".join(blank) + shell.transform_cell(cell) if cell.strip() else ""
-    # Named after the text as it stands in the notebook: there ipykernel's debugger finds it.
-    raw = f"{head}\n{cell}".removesuffix("\n")
-    filename = shell.compile.cache(f"{head}\n{body}", cell_number(shell), raw_code=raw)
+    body = body_of(shell, magic, line, cell)
+    if not body.tree.body:
+        raise UsageError(f"%%{magic}: the cell body holds no statement.")
     transformer = CellTransformer()
-    try:
-        tree = shell.transform_ast(shell.compile.ast_parse(f"\n{body}", filename))
-        if not tree.body:
-            raise UsageError(f"%%{magic}: the cell body holds no statement.")
-        tree = transformer.changed(tree)
+    with syntax_errors_of(body.filename):
+        tree = transformer.changed(body.tree)
         if graph_name in transformer.assigned:
             raise UsageError(
                 f"%%{magic} {graph_name}: the cell assigns {graph_name} too; give the graph another"
                 " name."
             )
-        return shell.compile(tree, filename, "exec")  # type: ignore[arg-type]
-    except SyntaxError as error:
-        error.filename = filename
-        raise CellSyntaxError(error) from None
+        return shell.compile(tree, body.filename, "exec")  # type: ignore[arg-type]
 
 
 def evaluate(shell: InteractiveShell, text: str, local_names: Mapping[str, object]) -> object:
@@ -119,17 +104,6 @@ def call_as(shell: InteractiveShell, text: str, call: Callable[[], Result]) -> R
     with user_frames(code):
         result: Result = eval(code, {"call": call, "__name__": "__main__"})
     return result
-
-
-def cell_number(shell: InteractiveShell) -> int:
-    """The number of the cell that runs; some IPythons have raised `execution_count` by then."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        label = shell.compile.format_code_name(frame.f_code.co_filename)
-        if label is not None and (digits := re.search(r"\d+", label[1])):
-            return int(digits[0])
-        frame = frame.f_back
-    return shell.displayhook.prompt_count
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import re
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -24,8 +23,7 @@ from arignote.compile.profiling import profiling
 from arignote.kernel_ext.arguments import EXPRESSION, HELP, expressions, one_of, parse, unquoted
 from arignote.kernel_ext.cell import evaluate
 from arignote.kernel_ext.family import Family
-from arignote.kernel_ext.statements import compiled_cell
-from arignote.kernel_ext.tracebacks import user_frames
+from arignote.kernel_ext.statements import Statements
 from arignote.viz.profiles import profile
 
 if TYPE_CHECKING:
@@ -81,29 +79,20 @@ class ArignoteProfileMagics(Family):
             raise UsageError(f"%%profile: {expression!r} is no option (%%profile -h for help).")
         if arguments.top < 1:
             raise UsageError(f"--top: {arguments.top} is no number of rows.")
-        codes = None if cell is None else compiled_cell(self.shell, "profile", line, cell)
+        statements = None if cell is None else Statements(self.shell, "profile", line, cell)
         result: object = None
         report: ProfileReport | None = None
         try:
             with profiling() as report:
                 self.shell.user_ns[NAME] = report
-                if codes is None:
+                if statements is None:
                     evaluate(self.shell, expression, local_ns or {})
                 else:
-                    result = self._run(*codes)
+                    result = statements.run()
         finally:
             if report is not None:
                 self._tell(report, arguments)
         return report if arguments.returned else result
-
-    def _run(self, body: CodeType, last: CodeType | None) -> object:
-        """Runs statements; gives the value of the expression at their end."""
-        with user_frames(body):
-            exec(body, self.shell.user_ns)
-        if last is None:
-            return None
-        with user_frames(last):
-            return eval(last, self.shell.user_ns)
 
     def _tell(self, report: "ProfileReport", arguments: Namespace) -> None:
         """Writes and shows a report as the options say."""

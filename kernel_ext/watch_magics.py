@@ -1,18 +1,13 @@
 """`%%watch`: a training cell that is looked at while it runs."""
 
-import ast
-import itertools
-from types import CodeType
-
 from IPython.core.error import UsageError
 from IPython.core.magic import cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from arignote.compile.watched import STATISTICS
 from arignote.kernel_ext.arguments import HELP, name_list, one_of, parse, unquoted
-from arignote.kernel_ext.cell import cell_number
 from arignote.kernel_ext.family import Family
-from arignote.kernel_ext.tracebacks import CellSyntaxError, user_frames
+from arignote.kernel_ext.statements import Statements
 from arignote.viz.monitor import watch
 from arignote.viz.monitor_history import OnNaN
 
@@ -67,32 +62,8 @@ class ArignoteWatchMagics(Family):
             nan=arguments.nan,
             hist=arguments.hist,
         )
-        body, last = self._compiled(line, cell)
+        statements = Statements(self.shell, "watch", line, cell)
         self.shell.user_ns[arguments.name] = seen
         with seen:
-            with user_frames(body):
-                exec(body, self.shell.user_ns)
-            if last is not None:
-                with user_frames(last):
-                    return eval(last, self.shell.user_ns)
+            return statements.run()
         return None
-
-    def _compiled(self, line: str, cell: str) -> tuple[CodeType, CodeType | None]:
-        """The cell's statements, and the expression at its end, with the cell's own lines."""
-        shell = self.shell
-        head = f"%%watch {line}".rstrip()
-        # IPython drops blank lines before the first statement; lines are to keep their numbers.
-        blank = itertools.takewhile(str.isspace, cell.splitlines(keepends=True))
-        text = "".join(blank) + shell.transform_cell(cell) if cell.strip() else ""
-        raw = f"{head}\n{cell}".removesuffix("\n")
-        filename = shell.compile.cache(f"{head}\n{text}", cell_number(shell), raw_code=raw)
-        try:
-            tree = shell.transform_ast(shell.compile.ast_parse(f"\n{text}", filename))
-            last = None
-            if tree.body and isinstance(tree.body[-1], ast.Expr):
-                ending = ast.Expression(tree.body.pop().value)
-                last = shell.compile(ending, filename, "eval")
-            return shell.compile(tree, filename, "exec"), last
-        except SyntaxError as error:
-            error.filename = filename
-            raise CellSyntaxError(error) from None
