@@ -244,7 +244,8 @@ class Watch:
     @property
     def names(self) -> tuple[str, ...]:
         """What is watched, the losses first."""
-        return (*self.losses, *[name for name in self.history if name not in self.losses])
+        losses = self.losses
+        return (*losses, *[name for name in self.history if name not in losses])
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -320,7 +321,7 @@ class Watch:
                 self._look_for_nan(track, step, rows, values, before)
             elif track.losses:
                 self._check_losses(track, step, outputs, values, before)
-            if is_sample or self._feed.is_due:
+            if self._feed.is_due:
                 self._feed.tick(self.names, self.losses, self.steps)
         return outputs
 

@@ -67,30 +67,52 @@ def memory_of_shapes(
     return _planned(f, shapes, values or {})
 
 
+def memory_if_known(f: "Function", shapes: Sequence[Shape]) -> MemoryPlan | None:
+    """As `memory_of_shapes`; None where something would have to be made first, or does not fit."""
+    if not f.wait(0):
+        return None
+    linked = f._running.settled()
+    try:
+        arrays, known = _given(f, linked, shapes, {})
+        if linked.check is not None and not linked.check([*arrays.values()]):
+            return None
+        if linked.native is not None:
+            return _native_plan(f, linked.native, arrays, known)
+        return _numpy_plan(f, linked, arrays, known)
+    except (UnfitError, ArignoteError, *FAILURES):
+        return None
+
+
 def _planned(f: "Function", shapes: Sequence[Shape], values: Mapping[Variable, Any]) -> MemoryPlan:
     f.wait()
     linked = f._running.settled()
-    leaves = [*linked.graph.inputs, *f._shared]
-    _check_types(f, shapes)
-    given = [dummy(x, shape) for x, shape in zip(linked.graph.inputs, shapes, strict=True)]
-    for n, x in enumerate(f.graph.inputs):
-        if x in values:
-            given[n] = values[x]
-    given += [x.get_value(borrow=True) for x in f._shared]
-    if linked.check is not None and not linked.check(given):
+    arrays, known = _given(f, linked, shapes, values)
+    if linked.check is not None and not linked.check([*arrays.values()]):
         linked = f._for_all_sizes()
         f.wait()
-        leaves = [*linked.graph.inputs, *f._shared]
-    known = {x for n, x in enumerate(leaves) if n >= len(shapes) or f.graph.inputs[n] in values}
-    arrays = dict(zip(leaves, given, strict=True))
+        arrays, known = _given(f, linked, shapes, values)
     if linked.native is not None:
         try:
             return _native_plan(f, linked.native, arrays, known)
         except UnfitError:
             linked = link_numpy(f.graph, f.mode, f._shared, equal_sizes=False)
-            leaves = [*linked.graph.inputs, *f._shared]
-            arrays = dict(zip(leaves, given, strict=True))
+            arrays, known = _given(f, linked, shapes, values)
     return _numpy_plan(f, linked, arrays, known)
+
+
+def _given(
+    f: "Function", linked: Linked, shapes: Sequence[Shape], values: Mapping[Variable, Any]
+) -> tuple[dict[Variable, np.ndarray], set[Variable]]:
+    """What a call is given, as far as it matters, and of what the values are known."""
+    _check_types(f, shapes)
+    inputs = [
+        values[x] if x in values else dummy(x, shape)
+        for x, shape in zip(f.graph.inputs, shapes, strict=True)
+    ]
+    arrays = dict(zip(linked.graph.inputs, inputs, strict=True))
+    known = {x for x, own in zip(arrays, f.graph.inputs, strict=True) if own in values}
+    stored = {x: x.get_value(borrow=True) for x in f._shared}
+    return {**arrays, **stored}, known | stored.keys()
 
 
 def _check_types(f: "Function", shapes: Sequence[Shape]) -> None:

@@ -61,14 +61,13 @@ def _masked(x: Any) -> list[Any]:
     return [low, high, mean, std, nan.sum(), inf.sum(), T.sqrt((wide * wide).sum())]
 
 
-def _sums(x: Any) -> list[Any]:
+def _sums(x: Any, first: Any) -> list[Any]:
     """What the statistics of finite values follow from: one pass over the array.
 
-    Sums are taken of distances to one of the values, so that a spread that is small beside the
+    Sums are taken of distances to its first element, so that a spread that is small beside the
     mean is not lost in rounding.
     """
     wide = _wide(x)
-    first = wide[(0,) * wide.ndim]
     away = wide - first
     low, high = (wide.min(), wide.max()) if _is_complex(x) else (x.min(), x.max())
     return [low, high, first, away.sum(), (away * away).sum(), wide.size]
@@ -133,12 +132,23 @@ class Measurement:
 
 
 class _Statistics:
-    """The statistics of several variables and further numbers, quick where all are finite."""
+    """The statistics of several variables and further numbers, quick where all are finite.
 
-    def __init__(self, inputs: Sequence[Any], variables: Sequence[Any], more: Sequence[Any],
+    Parameters
+    ----------
+    inputs : sequence of Variable
+    variables : dict of Variable to Variable
+        Those that statistics are computed of, with the first element of each.
+    more : sequence of Variable
+        The further numbers.
+    mode : Mode
+    """
+
+    def __init__(self, inputs: Sequence[Any], variables: dict[Any, Any], more: Sequence[Any],
                  mode: Mode):  # fmt: skip
-        self._inputs, self._variables, self._mode = tuple(inputs), variables, mode
-        self.expressions = [number for x in variables for number in _sums(x)] + list(more)
+        self._inputs, self._variables, self._mode = tuple(inputs), tuple(variables), mode
+        self.expressions = [number for pair in variables.items() for number in _sums(*pair)]
+        self.expressions += more
         self._quick: Measurement | None = None
         self._thorough: dict[int, Measurement] = {}
 
@@ -209,8 +219,8 @@ class Probe:
 
     def _measured_before(self, f: "Function") -> _Statistics | None:
         """What only the function's own graph can tell: a second one, with the same inputs."""
-        powers = [_power(_apart(w.gradient)) for w in self._by_gradient]
-        inner = [w.variable for w in self._inner]
+        powers = [_power(_apart(w.gradient, f.graph)) for w in self._by_gradient]
+        inner = {w.variable: _wide(w.variable[(0,) * w.variable.ndim]) for w in self._inner}
         return _Statistics(f.graph.inputs, inner, powers, f.mode) if inner or powers else None
 
     def _measured_after(self, mode: Mode) -> _Statistics | None:
@@ -218,8 +228,10 @@ class Probe:
         new = {w: _free(w.variable) for w in self._known}
         old = {w: _free(w.variable) for w in self._targets}
         changes = [number for w in self._targets for number in _change(new[w], old[w])]
-        inputs = [*new.values(), *old.values()]
-        return _Statistics(inputs, list(new.values()), changes, mode) if inputs else None
+        # As inputs: computed in the graph they would cut the pass over an array in two.
+        firsts = {x: T.dscalar() for x in new.values()}
+        inputs = [*new.values(), *old.values(), *firsts.values()]
+        return _Statistics(inputs, firsts, changes, mode) if inputs else None
 
     def before(self, values: Sequence[np.ndarray]) -> Rows:
         """Statistics of what a call with these inputs computes inside, before it is made."""
@@ -296,7 +308,8 @@ class Probe:
         before = [
             a if fit else arrays[w] for w, a, fit in zip(self._targets, olds, fits, strict=True)
         ]
-        rows, changes = self._after([*arrays.values(), *before])
+        firsts = [_first_of(array) for array in arrays.values()]
+        rows, changes = self._after([*arrays.values(), *before, *firsts])
         for w, row in zip(self._known, rows, strict=True):
             found[w.name] = dict(zip(STATISTICS, row, strict=True))
         for n, (w, fit) in enumerate(zip(self._targets, fits, strict=True)):
@@ -314,14 +327,17 @@ def _can_ride(f: "Function") -> bool:
     return sum(sizes) >= RIDES_FROM
 
 
-def _apart(x: Any) -> Any:
+def _apart(x: Any, graph: FunctionGraph) -> Any:
     """A variable for statistics of it that leave the computing of the variable itself as it is.
 
     An update often is one call of BLAS, which adds a product to the weights; it stays one if
-    nobody else wants that very product. The transposed one has the same elements.
+    nobody else wants that very product. The transposed one has the same elements. A product that
+    several want is there anyway.
     """
     node = x.owner
-    if node is not None and isinstance(node.op, Dot) and all(y.type.ndim == 2 for y in node.inputs):
+    if node is None or sum(y is x for user in graph.order for y in user.inputs) > 1:
+        return x
+    if isinstance(node.op, Dot) and all(y.type.ndim == 2 for y in node.inputs):
         a, b = node.inputs
         return T.dot(b.T, a.T)
     return x
@@ -336,6 +352,12 @@ def _is_number(w: Watched) -> bool:
 def _free(x: Any) -> Any:
     """An input of the same type."""
     return T.tensor(x.type.dtype, x.type.shape)
+
+
+def _first_of(array: np.ndarray) -> np.ndarray:
+    """The first element in double precision, or its magnitude."""
+    first = array[(0,) * array.ndim]
+    return np.asarray(abs(first) if array.dtype.kind == "c" else first, "float64")
 
 
 def _of_number(value: Any) -> dict[str, float]:

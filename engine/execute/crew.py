@@ -113,10 +113,11 @@ class Crew:
                         job = waiting.popleft()
                         if not self._settled(job):
                             waiting.append(job)
-                elsewhere = bool(waiting) and len(self.active) < width
-                ready = self.selector.select(POLL_S if elsewhere or self.closed else REPORT_S)
-                with _uninterrupted():
-                    waiting.extend(self._read(ready))
+                if self.active or waiting:
+                    elsewhere = bool(waiting) and len(self.active) < width
+                    ready = self.selector.select(POLL_S if elsewhere or self.closed else REPORT_S)
+                    with _uninterrupted():
+                        waiting.extend(self._read(ready))
                 self.progress(len(self.paths), self.total)
             return self.paths
         finally:
