@@ -14,13 +14,12 @@ from arignote.lower.steps import LoopProgram
 from arignote.rewrite.replay import Replay, StepKind, replay
 from arignote.tables import Table, table
 from arignote.viz.model import GraphView
-from arignote.viz.page import App, Theme, frame, page
+from arignote.viz.page import MAX_OUTPUT_BYTES, App, Theme, frame, page
 from arignote.viz.steps import PassStep, pass_step
 from arignote.viz.tables import table_html
 from arignote.viz.timeline import timeline_document
 
 # A notebook keeps its outputs; more than this makes it slow to open.
-MAX_OUTPUT_BYTES = 200_000
 HEIGHT = 640
 _ALL_STEPS = "passes(f).save('passes.html') writes a page with all of them."
 _TOO_LARGE = f"The graph is too large for a notebook; {_ALL_STEPS}"
@@ -177,7 +176,7 @@ def rewriting(function: Function) -> Passes:
         )
     mode = function.mode
     expand = isinstance(function.program, LoopProgram)
-    found = replay(function.graph, mode.optimizer, mode.excluded, True, expand)
+    found = replay(function.graph, mode.optimizer, mode.excluded, True, expand, mode.included)
     return Passes(function.name or "", found)
 
 

@@ -148,7 +148,7 @@ def link_numpy(
     alarm: Alarm | None = None,
 ) -> Linked:
     """A graph made ready to run with NumPy."""
-    optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes)
+    optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes, included=mode.included)
     program = lower(optimized.graph, shared)
     watches = watchers(mode, optimized.graph, alarm or alarm_of(mode))
     module = lazy.module("arignote.execute.watched") if watches else None
@@ -169,7 +169,9 @@ def _native(
     runtime = lazy.module("arignote.execute.runtime")
     if not runtime.is_ready():
         in_background(runtime.prepare)
-    optimized = optimize(graph, mode.optimizer, mode.excluded, equal_sizes, expand=True)
+    optimized = optimize(
+        graph, mode.optimizer, mode.excluded, equal_sizes, expand=True, included=mode.included
+    )
     program = lazy.module("arignote.lower.schedule").schedule(
         optimized.graph, optimized.sizes, shared, FUSION not in mode.excluded
     )

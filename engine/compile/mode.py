@@ -45,6 +45,9 @@ class Mode:
     optimizer : OptimizerLevel
     excluded : frozenset of str
         Names and tags of rewrites that are left out; `fusion` gives each node a loop of its own.
+    included : frozenset of str
+        Names and tags of rewrites that are there whatever the optimizer's level; a rewrite's own
+        name counts before its tag.
     guard : Guard or None
         Whether calls look for NaN and Inf.
     monitor : Monitor or None
@@ -55,11 +58,14 @@ class Mode:
     >>> from arignote.compile import get_mode
     >>> sorted(get_mode("FAST_RUN").excluding("stabilize", "power_two").excluded)
     ['power_two', 'stabilize']
+    >>> get_mode("FAST_COMPILE").including("stabilize").included
+    frozenset({'stabilize'})
     """
 
     linker: Linker
     optimizer: OptimizerLevel
     excluded: frozenset[str] = frozenset()
+    included: frozenset[str] = frozenset()
     guard: Guard | None = None
     monitor: Monitor | None = None
 
@@ -67,13 +73,19 @@ class Mode:
         """This mode without some rewrites, by name or by tag; ConfigError for unknown names."""
         for name in names:
             _check_rewrite(name)
-        return replace(self, excluded=self.excluded | set(names))
+        chosen = set(names)
+        return replace(self, excluded=self.excluded | chosen, included=self.included - chosen)
 
     def including(self, *names: str) -> "Mode":
-        """This mode with some rewrites that were excluded before."""
+        """This mode with some rewrites, by name or by tag, whatever its level or excluded before.
+
+        ConfigError for unknown names. Those that make loops and calls of BLAS, and fusion, are
+        there where C runs.
+        """
         for name in names:
             _check_rewrite(name)
-        return replace(self, excluded=self.excluded - set(names))
+        chosen = set(names)
+        return replace(self, excluded=self.excluded - chosen, included=self.included | chosen)
 
 
 def _check_rewrite(name: str) -> None:

@@ -110,6 +110,7 @@ def replay(
     excluded: Collection[str] = (),
     assume_equal_sizes: bool = True,
     expand: bool = False,
+    included: Collection[str] = (),
 ) -> Replay:
     """The steps by which `optimize` rewrites a graph; see there for the parameters.
 
@@ -127,7 +128,7 @@ def replay(
     [('log_of_one_plus', 'log(1 + x)', 'log1p(x)')]
     """
     watcher = _Watcher(graph)
-    optimize(graph, level, excluded, assume_equal_sizes, expand, watcher)
+    optimize(graph, level, excluded, assume_equal_sizes, expand, watcher, included)
     return Replay(graph, watcher.start, tuple(watcher.steps), watcher.seconds)
 
 

@@ -81,7 +81,7 @@ def run(graph, values):
 
 def replay_of(f):
     expand = isinstance(f.program, LoopProgram)
-    return replay(f.graph, f.mode.optimizer, f.mode.excluded, True, expand)
+    return replay(f.graph, f.mode.optimizer, f.mode.excluded, True, expand, f.mode.included)
 
 
 def mlp():

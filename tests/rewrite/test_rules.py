@@ -15,7 +15,7 @@ import pytest
 from arignote import errors, function, grad
 from arignote import tensor as T
 from arignote.compile import Mode, get_mode
-from arignote.config import OptimizerLevel
+from arignote.config import OptimizerLevel, config
 from arignote.rewrite import RULES, Contract, Rule, Tag
 from arignote.rewrite.driver import rewrite
 from arignote.rewrite.index import RuleIndex
@@ -228,6 +228,40 @@ def test_rules_are_left_out_by_name_and_by_tag():
     assert len(function([x], y, mode=again).rewrites) == 1
     with pytest.raises(errors.ConfigError, match="log_of_one_plus"):
         mode.excluding("log_of_one_pluss")
+
+
+def test_rules_are_added_by_name_and_by_tag():
+    x = T.dvector("x")
+    y = T.log(1 + x) * 1
+    plain, full = get_mode("FAST_COMPILE"), get_mode("FAST_RUN")
+
+    def names(mode):
+        f = function([x], y, mode=mode)
+        assert f([1e-20]).tolist() == [np.log1p(1e-20) if f.rewrites else 0.0]
+        return [firing.name for firing in f.rewrites]
+
+    assert names(plain) == []
+    assert names(plain.including("log_of_one_plus")) == ["log_of_one_plus"]
+    assert names(plain.including("stabilize")) == ["log_of_one_plus"]
+    assert names(plain.including("stabilize").excluding("stabilize")) == []
+    assert names(plain.including("stabilize").excluding("log_of_one_plus")) == []
+    # A rewrite's own name counts before its tag.
+    assert "log_of_one_plus" in names(full.excluding("stabilize").including("log_of_one_plus"))
+    with pytest.raises(errors.ConfigError, match="log_of_one_plus"):
+        plain.including("log_of_one_pluss")
+
+
+def test_what_only_the_highest_level_assumes_is_added_by_its_tag():
+    level = get_mode("FAST_RUN")
+    assumed = [rule.name for rule in RULES if rule.tag is Tag.ASSUME]
+    assert assumed
+    x = T.dvector("x")
+    y = T.exp(T.log(x))
+    with config.change(optimizer="o4"):
+        highest = function([x], y)
+    added = function([x], y, mode=level.including("assume"))
+    assert [f.name for f in added.rewrites] == [f.name for f in highest.rewrites]
+    assert [f.name for f in added.rewrites] != [f.name for f in function([x], y).rewrites]
 
 
 def test_firings_show_the_rule_and_both_sides():
