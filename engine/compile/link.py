@@ -172,8 +172,13 @@ def _native(
     optimized = optimize(
         graph, mode.optimizer, mode.excluded, equal_sizes, expand=True, included=mode.included
     )
+    # Who looks for the origin of a NaN wants to see what a step has read.
     program = lazy.module("arignote.lower.schedule").schedule(
-        optimized.graph, optimized.sizes, shared, FUSION not in mode.excluded
+        optimized.graph,
+        optimized.sizes,
+        shared,
+        fusion=FUSION not in mode.excluded,
+        in_place=mode.guard is None,
     )
     optimized.sizes.rely()
     check = optimized.sizes.check()

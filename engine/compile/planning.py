@@ -1,6 +1,7 @@
 """Plans of memory: what the C executor, or NumPy's, allocates in a call, and for how long."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from arignote.compile.memory import UNUSED, MemoryPlan, Plan, Role, Shape
 from arignote.errors import ArignoteError, InputError, message
 from arignote.execute.c import Native
 from arignote.execute.frame import ALIGNMENT, UnfitError
+from arignote.execute.numpy import FAILURES
 from arignote.execute.profile import StepInfo
 from arignote.execute.shapes import ShapeRun
 from arignote.execute.timed import step_infos
@@ -271,9 +273,11 @@ def _workspace(
             else:
                 first[x] = last[x] = n
         n += not isinstance(step, AliasStep)
+    # Where one value takes the place of another in a step, the step counts for the new one.
+    over = {x for piece in part.pieces for x, new in pairwise(piece) if first[new] == last[x]}
     used = [0] * len(steps)
     for x in part.slots:
-        end = min(last[x], len(steps) - 1)
+        end = min(last[x], len(steps) - 1) - (x in over)
         shape = sizes.shape(x)
         size = prod(shape) * x.type.numpy_dtype.itemsize
         text = _type(x, shape)

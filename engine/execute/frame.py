@@ -351,7 +351,9 @@ class FrameBuilder:
             z, alpha, x, y = step.operands
             size = self._bytes(out)
             jobs = self.threads if size > MIN_SHARED_COPY else 1
-            self._emit(copy_step(self._place(out), self._place(z[0]), size, jobs=jobs))
+            target, source = self._place(out), self._place(z[0])
+            if target != source:
+                self._emit(copy_step(target, source, size, jobs=jobs))
             self._dot(double, x, y, out, watch, alpha=alpha[0], beta=1.0)
         else:
             assert isinstance(op, MatMul)

@@ -23,10 +23,15 @@ def schedule(
     sizes: EqualSizes,
     shared: Sequence[SharedVariable] | None = None,
     fusion: bool = True,
+    in_place: bool = True,
 ) -> LoopProgram:
-    """The program of a graph for an executor that has loops; without fusion a loop per node."""
+    """The program of a graph for an executor that has loops.
+
+    Without `fusion` each node has a loop of its own, without `in_place` no loop writes over what
+    it reads.
+    """
     given = tuple(graph.shared if shared is None else shared)
-    return _Scheduler(graph, sizes, CAP if fusion else 1).run(given)
+    return _Scheduler(graph, sizes, CAP if fusion else 1).run(given, in_place)
 
 
 class _Scheduler:
@@ -39,14 +44,15 @@ class _Scheduler:
         self.steps: list[Step] = []
         self.copied: dict[Variable, None] = {}
 
-    def run(self, shared: tuple[SharedVariable, ...]) -> LoopProgram:
+    def run(self, shared: tuple[SharedVariable, ...], in_place: bool) -> LoopProgram:
         self._opaque()
         self._loops()
+        order, results = _ordered(self.steps, self.fused), set(self.graph.results)
         return LoopProgram(
             self.graph,
             shared,
             self.table,
-            tuple(parts_of(_ordered(self.steps, self.fused), set(self.graph.results), self.table)),
+            tuple(parts_of(order, results, self.table, in_place)),
             tuple(node for node in self.graph.order if node in self.fused.hosts),
             tuple(self._defining()),
             self.fused,
