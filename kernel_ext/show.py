@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from IPython.core.error import UsageError
-from IPython.display import HTML, display
+from IPython.display import display
 
 from arignote import lazy
 from arignote.compile import Function
@@ -14,6 +14,7 @@ from arignote.printing import debugprint
 from arignote.viz import GraphView, explore, view
 from arignote.viz.dot import render
 from arignote.viz.model import too_large
+from arignote.viz.page import picture_forms
 
 SUFFIXES = (".html", ".svg", ".dot", ".gv", ".png", ".pdf")
 
@@ -60,18 +61,20 @@ def _show_svg(thing: Drawable) -> None:
     if picture is None:
         print(too_large(graph))
     else:
-        display({"text/plain": repr(graph), "image/svg+xml": picture}, raw=True)
+        display(picture_forms(repr(graph), picture, "the graph"), raw=True)
 
 
 def _show_dot(thing: Drawable) -> None:
     """The picture that Graphviz's program `dot` draws."""
     graph = view(thing)
     picture = render(graph.dot, "svg").decode()
-    display({"text/plain": repr(graph), "image/svg+xml": picture}, raw=True)
+    display(picture_forms(repr(graph), picture, "the graph"), raw=True)
 
 
 def _show_d3(thing: Drawable) -> None:
-    display(HTML(lazy.module("arignote.viz.d3").d3_html(view(thing))))
+    graph = view(thing)
+    html = lazy.module("arignote.viz.d3").d3_html(graph)
+    display({"text/plain": repr(graph), "text/html": html}, raw=True)
 
 
 def _show_nothing(thing: Drawable) -> None:

@@ -22,9 +22,9 @@ class ArignoteWatchMagics(Family):
     @argument("names", nargs="*", metavar="NAMES", help="The variables, apart by commas.")
     @argument("--every", type=int, default=10, metavar="N", help="Measure each N-th step.")
     @argument("--max-steps", type=int, metavar="N", help="End the cell after N steps.")
-    @argument("--nan", default="warn", help="What the first NaN does.", **one_of(*ACTIONS))
+    @argument("--nan", default="warn", help="What is done about the first NaN.", **one_of(*ACTIONS))
     @argument("--stats", type=name_list, metavar="|".join(STATISTICS), help="What is kept.")
-    @argument("--hist", action="store_true", help="Keep histograms of the values too.")
+    @argument("--hist", action="store_true", help="Show histograms of the values too.")
     @argument(
         "--name", type=unquoted, default="_watch", metavar="NAME", help="What it is bound to."
     )

@@ -2,9 +2,11 @@
 
 What it needs care for: its pages load an advertisement unless `support` is False; it sorts the
 names of nodes, so that properties given in another order land on other nodes; it drops nodes
-without edges; and in a notebook its script works only in a frame of its own.
+without edges; in a notebook its script works only in a frame of its own; and its logo, a link to
+its site, is a fifth of its page and most of it once compressed.
 """
 
+import re
 import tempfile
 from collections.abc import Sequence
 from html import escape
@@ -16,7 +18,7 @@ from arignote.errors import GraphError, join_names, message
 from arignote.viz.glyphs import shorten
 from arignote.viz.model import GraphView
 from arignote.viz.nodes import GraphNode, NodeKind
-from arignote.viz.page import Theme, frame, packed_page
+from arignote.viz.page import MAX_OUTPUT_BYTES, Theme, frame, packed_page
 
 MAX_NODES = 1000
 MAX_LABEL = 24
@@ -35,6 +37,9 @@ _COLOURS = {
     NodeKind.OUTPUT: "#2c5fbe",
 }
 _MARKERS = {NodeKind.OP: "square", NodeKind.CONSTANT: "diamond"}
+# A picture within the page, and the link around it if there is one.
+_LOGO = re.compile(r'(?:<a [^>]*>\s*)?<img src="data:[^>]*>(?:\s*</a>)?')
+_INSTEAD = "the explorer, or depth=10"
 # The page puts texts into a script; what would end that is shown by its look-alike.
 _SAFE = str.maketrans({"<": "‹", ">": "›", "\\": "⧵", "`": "ʼ"})
 
@@ -62,7 +67,7 @@ def d3_page(graph: GraphView, theme: Theme = Theme.AUTO) -> str:
         raise GraphError(
             message(
                 f"d3graph is too slow for {len(nodes)} nodes; {MAX_NODES} is the limit here.",
-                hint="the explorer, or depth=10",
+                hint=_INSTEAD,
             )
         )
     drawing = module.d3graph(support=False, verbose=SILENT)
@@ -80,11 +85,13 @@ def d3_page(graph: GraphView, theme: Theme = Theme.AUTO) -> str:
             dark_mode=theme is Theme.DARK,
             return_html=True,
         )
-    return text
+    return _LOGO.sub("", text)
 
 
 def d3_html(graph: GraphView, height: int = HEIGHT, theme: Theme = Theme.AUTO) -> str:
     """The page of d3graph for the output of a cell, in a frame, compressed.
+
+    Where there is room, it holds a picture of the graph for where scripts do not run.
 
     Parameters
     ----------
@@ -92,9 +99,22 @@ def d3_html(graph: GraphView, height: int = HEIGHT, theme: Theme = Theme.AUTO) -
     height : int
         In pixels.
     theme : Theme
+
+    Raises
+    ------
+    GraphError
+        As `d3_page`, or the page is larger than an output may be.
     """
     page = packed_page(d3_page(graph, theme), title=graph.title, theme=theme)
-    return f"{_note(graph)}{frame(page, height=height, theme=theme)}"
+    for picture in (graph.picture or "", ""):
+        framed = frame(page, height=height, theme=theme, picture=picture)
+        html = f"{_note(graph)}{framed}"
+        size = len(html.encode())
+        if size <= MAX_OUTPUT_BYTES:
+            return html
+    text = f"d3graph's page of {len(graph.nodes)} nodes takes {size / 1e3:.0f} kB"
+    limit = f"{MAX_OUTPUT_BYTES / 1e3:.0f} kB is the limit of an output."
+    raise GraphError(message(f"{text}; {limit}", hint=_INSTEAD))
 
 
 def connected(graph: GraphView) -> list[GraphNode]:

@@ -18,11 +18,11 @@ from arignote.viz import explorer
 from arignote.viz.latex import to_latex
 from arignote.viz.memory_chart import memory_svg
 from arignote.viz.model import view
+from arignote.viz.page import MAX_OUTPUT_BYTES, picture_forms
 from arignote.viz.profile_view import ProfileView
 from arignote.viz.summary import FunctionSummary
 from arignote.viz.tables import table_css, table_html
 
-MAX_BUNDLE_BYTES = 200_000
 PLAIN, HTML, LATEX, SVG = "text/plain", "text/html", "text/latex", "image/svg+xml"
 
 
@@ -51,7 +51,7 @@ def _(thing: ProfileReport, plain: str) -> dict[str, str]:
 
 @bundle.register
 def _(thing: MemoryPlan, plain: str) -> dict[str, str]:
-    return {PLAIN: plain, SVG: memory_svg(thing)}
+    return picture_forms(plain, memory_svg(thing), "the memory of a call at each step")
 
 
 @bundle.register
@@ -97,7 +97,7 @@ def _formula(latex: str) -> str:
 def _below(forms: dict[str, str], html: str) -> dict[str, str]:
     """The forms with HTML above what HTML they have; the picture goes if there is no room."""
     found = {**forms, HTML: f"{html}{forms.get(HTML, '')}"}
-    if sum(len(text.encode()) for text in found.values()) > MAX_BUNDLE_BYTES:
+    if sum(len(text.encode()) for text in found.values()) > MAX_OUTPUT_BYTES:
         found.pop(SVG, None)
     return found
 

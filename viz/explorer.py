@@ -140,7 +140,7 @@ class Explorer:
                 )
             ) from None
         made: ExplorerWidget = widgets.ExplorerWidget.of(
-            self.document, self.view.nodes, self.height, self.theme
+            self.document, self.view.nodes, self.height, self.theme, self._repr_mimebundle_
         )
         return made
 

@@ -43,11 +43,12 @@ def watch(
     stats : sequence of {'min', 'max', 'mean', 'std', 'nan', 'inf', 'norm'}, optional
         What is kept, by default all; the first four are over the finite values.
     nan : {'raise', 'pause', 'warn', 'record'}
-        What is done about the first NaN: an error, or the end of the block, or a warning.
+        What is done about the first NaN: an error, or the end of the block, or a warning, which in
+        a notebook stands in the panel.
     history : bool
         False keeps a thinned history only.
     hist : bool
-        Whether histograms of the values are shown too.
+        Whether histograms of the newest values are shown too: of all but what is computed inside.
     show : bool
         Whether anything is shown.
 

@@ -1,18 +1,19 @@
 """What a monitor sends to whoever shows it, and how often."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from arignote.compile.watched import CHANNELS
+from arignote.viz.monitor_histogram import Histogram
 
 # The least time between two messages, and the most between two signs of life.
 PERIOD_S, TICK_S = 0.05, 0.25
 # Samples that one message takes; of more, every second is left out.
 MOST = 16
-# What a row of a message holds.
-CHANNELS = ("min", "max", "mean", "std", "nan", "inf", "norm", "ratio", "gradient")
 
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -31,6 +32,8 @@ class Batch:
         Steps a second of late; seconds.
     samples : tuple of (step, rows)
         Statistics by name of variable, then by name of statistic.
+    histograms : mapping of str to Histogram
+        Of the newest values, by name, as far as they are new.
     """
 
     names: tuple[str, ...]
@@ -39,10 +42,11 @@ class Batch:
     rate: float
     elapsed: float
     samples: tuple[tuple[int, Rows], ...] = ()
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
 
     @property
     def content(self) -> dict[str, Any]:
-        """All but the numbers of the samples."""
+        """All but the numbers of samples and histograms."""
         return {
             "names": list(self.names),
             "losses": list(self.losses),
@@ -50,6 +54,7 @@ class Batch:
             "rate": self.rate,
             "elapsed": self.elapsed,
             "count": len(self.samples),
+            "histograms": list(self.histograms),
         }
 
     @property
@@ -65,10 +70,20 @@ class Batch:
             for place, name in enumerate(self.names):
                 if name in rows:
                     row = [rows[name].get(channel, math.nan) for channel in CHANNELS]
-                    # Numbers that float32 does not reach become infinite, which says enough.
-                    with np.errstate(over="ignore"):
-                        table[n, 1 + place * width :][:width] = np.asarray(row).astype("float32")
+                    table[n, 1 + place * width :][:width] = _short(row)
         return table
+
+    @property
+    def bars(self) -> np.ndarray:
+        """float32 of shape (histograms, 2 + bars): the ends of the scale, then the counts."""
+        rows = [[*h.scale, *h.counts] for h in self.histograms.values()]
+        return _short(rows)
+
+
+def _short(numbers: Sequence[Any]) -> np.ndarray:
+    """As float32; numbers that it does not reach become infinite, which says enough."""
+    with np.errstate(over="ignore"):
+        return np.asarray(numbers).astype("float32")
 
 
 class Feed:
@@ -87,9 +102,11 @@ class Feed:
         self._counted = 0
         self._rate = math.nan
         self._waiting: list[tuple[int, Rows]] = []
+        self._histograms: dict[str, Histogram] = {}
 
-    def offer(self, step: int, rows: Rows) -> None:
+    def offer(self, step: int, rows: Rows, histograms: Mapping[str, Histogram]) -> None:
         """Takes the statistics of a step, to be sent before long."""
+        self._histograms.update(histograms)
         if len(self._waiting) >= MOST:
             del self._waiting[1::2]
         self._waiting.append((step, rows))
@@ -116,5 +133,6 @@ class Feed:
             self._marked, self._counted = now, steps
         self._sent = now
         samples, self._waiting = tuple(self._waiting), []
+        histograms, self._histograms = self._histograms, {}
         rate = 0.0 if math.isnan(self._rate) else self._rate
-        self._send(Batch(names, losses, steps, rate, now - self._start, samples))
+        self._send(Batch(names, losses, steps, rate, now - self._start, samples, histograms))

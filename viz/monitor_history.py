@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from arignote.compile.watched import OF_VALUES
 from arignote.errors import message
 from arignote.graph.source import SourceLine
 
@@ -82,10 +83,6 @@ class FirstNaN:
         return message(title, where=self.origin or None)
 
     __repr__ = __str__
-
-
-# What follows from the finite values of a variable.
-OF_VALUES = frozenset({"min", "max", "mean", "std"})
 
 
 class Series(Mapping[str, Points]):

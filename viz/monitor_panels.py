@@ -49,18 +49,20 @@ class LinePanel:
         ]
         self._write("  ".join([f"step {batch.steps}  {number(batch.rate)}/s", *values]))
 
-    def alarm(self, first: FirstNaN) -> None:
-        """A warning or an error says it."""
+    def alarm(self, first: FirstNaN) -> bool:
+        """Clears the line for what a warning or an error says; False."""
+        self._write("", "\r")
+        return False
 
     def close(self, watch: "Watch") -> None:
-        """Leaves a last line."""
-        self._write(status(watch))
-        if self._stream is not None:
-            self._stream.write("\n")
+        """Leaves a last line, and after it the first NaN if nothing else told of it."""
+        untold = watch.untold_nan
+        self._write(status(watch), "\n" if untold is None else f"\n{untold}\n")
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, after: str = "") -> None:
+        """Writes a text over the line, and more after it."""
         if self._stream is not None:
-            self._stream.write(f"\r{text[:_WIDTH]:<{_WIDTH}}")
+            self._stream.write(f"\r{text[:_WIDTH]:<{_WIDTH}}{after}")
             self._stream.flush()
 
 
@@ -96,14 +98,17 @@ class CellPanel:
         if self._widget is not None:
             self._widget.tell(batch)
 
-    def alarm(self, first: FirstNaN) -> None:
-        """Shows the first NaN in the panel."""
+    def alarm(self, first: FirstNaN) -> bool:
+        """Shows the first NaN in the panel, or where there is none in its place; True."""
         if self._widget is not None:
-            self._widget.warn(f"{first.what} at step {first.step}. {first.origin}".strip())
+            self._widget.warn(str(first))
+        elif self._handle is not None:
+            self._handle.update({"text/plain": f"watching\n{first}"}, raw=True)
+        return True
 
     def close(self, watch: "Watch") -> None:
         """Puts the picture in the place of what was live."""
         if self._handle is not None:
-            self._handle.update(bundle(watch), raw=True)
+            self._handle.update(bundle(watch, watch.untold_nan), raw=True)
         if self._widget is not None:
             self._widget.finish(watch.state)

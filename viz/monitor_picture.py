@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arignote.compile.watched import OF_VALUES
 from arignote.viz.glyphs import shorten, text_width
-from arignote.viz.monitor_history import OF_VALUES, Points, thinned
-from arignote.viz.page import static_text
+from arignote.viz.monitor_histogram import Histogram
+from arignote.viz.monitor_history import FirstNaN, Points, thinned
+from arignote.viz.page import picture_forms, static_text
 from arignote.viz.svg import _escape as escape
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ WIDTH, PAD, ROW, CHART = 920.0, 14.0, 27.0, 150.0
 # Left edges of the columns.
 NAME, VALUE, SPARK, RANGE, GRADIENT, RATIO, COUNTS = 14.0, 176.0, 300.0, 472.0, 604.0, 684.0, 838.0
 SPARK_WIDTH, RATIO_WIDTH = 160.0, 84.0
+# Where there are histograms they take a part of the room of the lines before them.
+SPARK_NARROW, BARS, BARS_WIDTH = 80.0, 390.0, 70.0
 MOST_ROWS, MOST_POINTS = 40, 300
 # Updates of about a thousandth of the weights are what most training does well with.
 HEALTHY = (1e-4, 1e-2)
@@ -65,12 +69,11 @@ def status(watch: "Watch") -> str:
     return f"{watch.state}: {steps} in {duration(watch.elapsed)}{rate}"
 
 
-def text(watch: "Watch") -> str:
-    """The status and a line for each variable."""
+def text(watch: "Watch", first: FirstNaN | None) -> str:
+    """The status, the first NaN if it is given, and a line for each variable."""
     lines = [f"watch {status(watch)}"]
-    if watch.first_nan is not None:
-        first = watch.first_nan
-        lines += [f"  {first.what} at step {first.step}. {first.origin}".rstrip()]
+    if first is not None:
+        lines += [f"  {line}" for line in str(first).splitlines()]
     heads = ("variable", "mean", "std", "min", "max", "gradient", "ratio", "NaN", "Inf")
     rows = [heads, *[_cells(watch, name) for name in watch.names]]
     if len(rows) > 1:
@@ -102,36 +105,46 @@ def _count(series: Any, channel: str) -> str:
     return f"{value:.0f}" if value > 0 else ""
 
 
-def bundle(watch: "Watch") -> dict[str, str]:
-    """What a notebook keeps of it."""
-    return {"text/plain": text(watch), "image/svg+xml": picture(watch)}
+def bundle(watch: "Watch", first: FirstNaN | None) -> dict[str, str]:
+    """What a notebook keeps of it, with the first NaN if it is given."""
+    return picture_forms(text(watch, first), picture(watch, first), _about(watch))
+
+
+def _about(watch: "Watch") -> str:
+    """What the picture shows that the text does not say, for readers who cannot see it."""
+    said = [_bars_said(name, found) for name, found in watch.histograms.items()]
+    return "; ".join([f"watch {status(watch)}", *filter(None, said)])
 
 
 # ---- the picture --------------------------------------------------------------------------------
 
 
-def picture(watch: "Watch") -> str:
-    """The last state of the panel as an SVG document, for light and dark pages."""
+def picture(watch: "Watch", first: FirstNaN | None) -> str:
+    """The last state of the panel as an SVG document, for light and dark pages.
+
+    Parameters
+    ----------
+    watch : Watch
+    first : FirstNaN or None
+        What is said about NaN.
+    """
     parts, y = _header(watch), 46.0
-    if watch.first_nan is not None:
-        first = watch.first_nan
-        said = [f"{first.what} at step {first.step}.", first.origin]
-        parts.append(f'<rect class="bad" x="{PAD:g}" y="{y - 4:g}" width="{WIDTH - 2 * PAD:g}" '
-                     f'height="{18 * len(list(filter(None, said))) + 6:g}" rx="4"/>')  # fmt: skip
-        for line in filter(None, said):
-            parts.append(_text(PAD + 8, y + 12, shorten(line, 130), "alarm"))
-            y += 18
-        y += 12
+    if first is not None:
+        lines = str(first).splitlines()
+        parts += _problem(lines, y)
+        y += 18 * len(lines) + 12
     for name in watch.losses[:2]:
         if name in watch.history and "mean" in watch.history[name]:
             parts += _chart(name, watch.history[name]["mean"], y)
             y += CHART + 12
     names = [name for name in watch.names if name not in watch.losses[:2]]
     if names:
-        parts += _heads(y + 12)
+        parts += _heads(y + 12, bool(watch.histograms))
         y += 20
     for name in names[:MOST_ROWS]:
         parts += _row(watch, name, y)
+        if name in watch.histograms:
+            parts += _bars(name, watch.histograms[name], y + 4)
         y += ROW
     if len(names) > MOST_ROWS:
         parts.append(_text(NAME, y + 16, f"and {len(names) - MOST_ROWS} more", "small"))
@@ -174,6 +187,18 @@ def _header(watch: "Watch") -> list[str]:
     return parts
 
 
+def _problem(lines: Sequence[str], top: float) -> list[str]:
+    """A box with a text."""
+    size = f'width="{WIDTH - 2 * PAD:g}" height="{18 * len(lines) + 6:g}"'
+    parts = [f'<rect class="bad" x="{PAD:g}" y="{top - 4:g}" {size} rx="4"/>']
+    for n, line in enumerate(lines):
+        indent = text_width("n", 12) * (len(line) - len(line.lstrip()))
+        look = "problem" if n else "alarm"
+        x, y = PAD + 8 + indent, top + 12 + 18 * n
+        parts.append(_text(round(x, 1), y, shorten(line.strip(), 130), look))
+    return parts
+
+
 def _chart(name: str, points: Points, top: float) -> list[str]:
     """The curve of a loss, with a scale."""
     left, right, bottom = PAD + 52, WIDTH - PAD - 8, top + CHART - 20
@@ -205,9 +230,11 @@ def _chart(name: str, points: Points, top: float) -> list[str]:
     return parts
 
 
-def _heads(y: float) -> list[str]:
+def _heads(y: float, has_bars: bool) -> list[str]:
     heads = [(NAME, "variable"), (VALUE, "mean ± std"), (SPARK, "mean, min to max"),
              (RANGE, "min … max"), (GRADIENT, "gradient"), (RATIO, "update / value")]  # fmt: skip
+    if has_bars:
+        heads.append((BARS, "values now"))
     parts = [_text(x, y, words, "small") for x, words in heads]
     parts += [_text(COUNTS + 22, y, "NaN", "small", "end"), _text(COUNTS + 66, y, "Inf", "small",
                                                                  "end")]  # fmt: skip
@@ -218,11 +245,11 @@ def _row(watch: "Watch", name: str, top: float) -> list[str]:
     series, y = watch.history[name], top + 17
     parts = [f"<g><title>{escape(name)}</title>", _text(NAME, y, shorten(name, 22), "n"), "</g>"]
     mean, std, low, high = (_last(series, key) for key in ("mean", "std", "min", "max"))
-    spread = f" ± {std}" if std not in ("", "0") else ""
+    spread = "" if std in ("", "0", "NaN") else f" ± {std}"
     parts.append(_text(VALUE, y, f"{mean}{spread}"))
     if low != high:
         parts.append(_text(RANGE, y, f"{low} … {high}"))
-    parts += _spark(series, top + 4)
+    parts += _spark(series, top + 4, SPARK_NARROW if watch.histograms else SPARK_WIDTH)
     parts.append(_text(GRADIENT, y, _last(series, "gradient")))
     if "ratio" in series and series.last("ratio") > 0:
         parts += _ratio_spark(series["ratio"], top + 4)
@@ -235,7 +262,33 @@ def _row(watch: "Watch", name: str, top: float) -> list[str]:
     return parts
 
 
-def _spark(series: Any, top: float) -> list[str]:
+def _bars_said(name: str, found: Histogram) -> str:
+    """What bars show, in words; empty where there are no values."""
+    if not found.counts.any():
+        return ""
+    low, high = found.scale
+    return f"values of {name} from {number(low)} to {number(high)}, most near {number(found.peak)}"
+
+
+def _bars(name: str, found: Histogram, top: float) -> list[str]:
+    """How often the newest values lie where, as bars from the least to the greatest."""
+    said = _bars_said(name, found)
+    if not said:
+        return []
+    width = BARS_WIDTH / len(found.counts)
+    bottom, room = top + ROW - 8, (ROW - 8) / found.counts.max()
+    path = "".join(
+        f"M{BARS + n * width:.2f} {bottom:g}v{-count * room:.1f}h{width - 0.5:.2f}V{bottom:g}z"
+        for n, count in enumerate(found.counts)
+        if count
+    )
+    return [
+        f'<g role="img"><title>{escape(said)}</title><path class="bar" d="{path}"/></g>',
+        f'<path class="grid" d="M{BARS:g} {bottom + 0.5:g}h{BARS_WIDTH:g}"/>',
+    ]
+
+
+def _spark(series: Any, top: float, width: float) -> list[str]:
     """The mean as a line, with a band from the least to the greatest value."""
     if "mean" not in series:
         return []
@@ -250,7 +303,7 @@ def _spark(series: Any, top: float) -> list[str]:
     height = ROW - 8
 
     def place(xs: np.ndarray, ys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return (SPARK + (xs - first) / (last - first) * SPARK_WIDTH,
+        return (SPARK + (xs - first) / (last - first) * width,
                 top + height - (ys - low) / (high - low) * height)  # fmt: skip
 
     parts = []

@@ -28,13 +28,11 @@ from arignote.errors import ConfigError, GraphError, NanError, message
 from arignote.graph import SharedVariable, Variable
 from arignote.graph.source import user_line
 from arignote.viz.monitor_feed import Batch, Feed, Rows
+from arignote.viz.monitor_histogram import Histogram, histogram
 from arignote.viz.monitor_history import FirstNaN, History, OnNaN
 from arignote.viz.monitor_stop import Stopper, WatchStopped
 
 Clock = Callable[[], float]
-
-# Values of an array that a histogram is made of, and its bars.
-SAMPLE, BARS = 20_000, 24
 
 
 class Panel(Protocol):
@@ -46,8 +44,8 @@ class Panel(Protocol):
     def send(self, batch: Batch) -> None:
         """Shows what is new."""
 
-    def alarm(self, first: FirstNaN) -> None:
-        """Shows the first NaN."""
+    def alarm(self, first: FirstNaN) -> bool:
+        """Shows the first NaN; whether it stays to be seen."""
 
     def close(self, watch: "Watch") -> None:
         """Shows how it ended, in the place of all before."""
@@ -94,8 +92,8 @@ class _Nothing:
     def send(self, batch: Batch) -> None:
         pass
 
-    def alarm(self, first: FirstNaN) -> None:
-        pass
+    def alarm(self, first: FirstNaN) -> bool:
+        return False
 
     def close(self, watch: "Watch") -> None:
         pass
@@ -144,8 +142,8 @@ class Watch:
         (the norm of the change over that of the value before) and `gradient` (its norm).
     first_nan : FirstNaN or None
         The first NaN.
-    histograms : dict of (counts, edges)
-        Of the newest values, by name, where they were asked for.
+    histograms : dict of Histogram
+        Of the newest values, by name, where they were asked for: `counts` and `edges`.
     """
 
     def __init__(
@@ -166,7 +164,9 @@ class Watch:
         self._panel, self._clock = panel, clock
         self.history = History()
         self.first_nan: FirstNaN | None = None
-        self.histograms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.histograms: dict[str, Histogram] = {}
+        self._error: NanError | None = None
+        self._is_told = False
         self._tracks: WeakKeyDictionary[Function, _Track] = WeakKeyDictionary()
         self._leader: _Track | None = None
         self._lock = threading.RLock()
@@ -197,6 +197,9 @@ class Watch:
         except WatchStopped:
             self._stack.close()
         finally:
+            if error is not None and error is self._error and self.first_nan is not None:
+                self._is_told = True
+                self._stopper.why = self._stopper.why or f"NaN in {self.first_nan.name}"
             self._finish()
         return self._stopper.is_stop(error)
 
@@ -219,6 +222,11 @@ class Watch:
     def stopped(self) -> str | None:
         """What ended the block before its time, None if nothing did."""
         return self._stopper.why
+
+    @property
+    def untold_nan(self) -> FirstNaN | None:
+        """The first NaN, unless a warning or the error that ended the block says what it is."""
+        return None if self._is_told else self.first_nan
 
     @property
     def is_running(self) -> bool:
@@ -261,10 +269,11 @@ class Watch:
         return "finished" if self.stopped is None else f"stopped by {self.stopped}"
 
     def __repr__(self) -> str:
-        return str(lazy.module("arignote.viz.monitor_picture").text(self))
+        return str(lazy.module("arignote.viz.monitor_picture").text(self, self.first_nan))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = lazy.module("arignote.viz.monitor_picture").bundle(self)
+        module = lazy.module("arignote.viz.monitor_picture")
+        bundle: dict[str, Any] = module.bundle(self, self.first_nan)
         return bundle
 
     # ---- a call -----------------------------------------------------------------------------
@@ -401,12 +410,13 @@ class Watch:
         kept = {track.labels[name]: row for name, row in rows.items()}
         for name, row in kept.items():
             self.history[name].add(step, row)
+        new: dict[str, Histogram] = {}
         if self._has_histograms and track.newest is not None:
             for w in track.watched:
                 if w.role is not Role.INNER:
-                    array = w.value(*track.newest)
-                    self.histograms[track.labels[w.name]] = _histogram(array)
-        self._feed.offer(step, kept)
+                    new[track.labels[w.name]] = histogram(w.value(*track.newest))
+        self.histograms.update(new)
+        self._feed.offer(step, kept, new)
 
     def _check_losses(
         self,
@@ -457,12 +467,14 @@ class Watch:
         finding = origin_of_nan(track.function, values, before)
         self.first_nan = first if finding is None else first.born(finding)
         self._feed.tick(self.names, self.losses, self.steps, at_once=True)
-        self._panel.alarm(self.first_nan)
+        is_shown = self._panel.alarm(self.first_nan)
         if self._nan is OnNaN.RAISE:
-            raise NanError(str(self.first_nan), finding)
+            self._error = NanError(str(self.first_nan), finding)
+            raise self._error
         if self._nan is OnNaN.PAUSE:
             self._stopper.ask(f"NaN in {first.name}")
-        elif self._nan is OnNaN.WARN:
+        elif self._nan is OnNaN.WARN and not is_shown:
+            self._is_told = True
             line = user_line()
             place = (line.filename, line.lineno) if line else ("<unknown>", 0)
             warnings.warn_explicit(str(self.first_nan), RuntimeWarning, *place)
@@ -470,10 +482,3 @@ class Watch:
 
 def _times(count: float) -> str:
     return "one" if count == 1 else f"{count:.0f}"
-
-
-def _histogram(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and edges of the finite values, of a large array of every n-th only."""
-    flat = np.asarray(abs(array) if array.dtype.kind == "c" else array, "float64").ravel()
-    flat = flat[:: max(1, flat.size // SAMPLE)]
-    return np.histogram(flat[np.isfinite(flat)], BARS)

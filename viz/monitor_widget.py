@@ -59,9 +59,9 @@ class MonitorWidget(anywidget.AnyWidget):
             self._stop(BUTTON)
 
     def tell(self, batch: Batch) -> None:
-        """Sends a batch: the names and one buffer of float32."""
-        numbers = batch.numbers
-        self.send({"kind": "batch", **batch.content}, buffers=[numbers.tobytes()])
+        """Sends a batch: the names and two buffers of float32, of samples and of histograms."""
+        buffers = [batch.numbers.tobytes(), batch.bars.tobytes()]
+        self.send({"kind": "batch", **batch.content}, buffers=buffers)
 
     def warn(self, text: str) -> None:
         """Shows a text in red."""

@@ -16,6 +16,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+# What one output may add to a notebook.
+MAX_OUTPUT_BYTES = 200_000
 STATIC = Path(__file__).with_name("static")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
@@ -162,16 +164,14 @@ def packed_page(text: str, *, title: str = "", theme: Theme = Theme.AUTO) -> str
 def _assembled(parts: Mapping[str, str], title: str, theme: Theme) -> str:
     """A page with packed parts, and the script that unpacks them."""
     schemes = "light dark" if theme is Theme.AUTO else theme.value
-    held = [
-        f'<script type="text/plain" id="{name}">{part}</script>' for name, part in parts.items()
-    ]
+    held = [_held(name, part) for name, part in parts.items()]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f'<meta name="color-scheme" content="{schemes}">'
         f"<title>{escape(_clean(title) or 'Arignote')}</title>"
         "<style>body{margin:0}</style></head><body>"
-        '<div id="ari-root"><noscript>This view needs JavaScript.</noscript></div>'
+        '<div id="ari-root">This view needs JavaScript.</div>'
         f"{''.join(held)}<script>{_plain(static_text('unpack.js'))}</script></body></html>\n"
     )
 
@@ -195,22 +195,57 @@ def frame(page_text: str, *, height: int, theme: Theme = Theme.AUTO, picture: st
         In pixels.
     theme : Theme
     picture : str
-        An SVG picture that is seen where frames are not, as in a notebook that is not trusted.
+        An SVG picture that is seen where the page is not: in a notebook that is not trusted, and
+        where scripts do not run.
     """
     scheme = "" if theme is Theme.AUTO else f";color-scheme:{theme.value}!important"
-    still = ""
+    static = ""
     if picture:
-        data = base64.b64encode(picture.encode()).decode()
-        still = (
+        static = (
             '<details class="ari-static" open><summary>static picture</summary>'
-            f'<img alt="the graph" src="data:image/svg+xml;base64,{data}"></details>'
+            f"{image(picture, 'the graph', theme)}</details>"
+            f"<script>{script('frame.js')}</script>"
         )
     return (
         f"<div><style>{style('frame.css')}</style>"
         f'<iframe class="ari-frame" sandbox="allow-scripts allow-downloads" '
         f'style="height:{height}px{scheme}" height="{height}" title="graph" '
-        f'srcdoc="{escape(page_text)}"></iframe>{still}</div>'
+        f'srcdoc="{escape(page_text)}"></iframe>{static}</div>'
     )
+
+
+def image(svg: str, about: str, theme: Theme = Theme.AUTO) -> str:
+    """A picture as an HTML element that is seen in notebooks that are not trusted too.
+
+    Parameters
+    ----------
+    svg : str
+        The document.
+    about : str
+        What it shows, for those who do not see it.
+    theme : Theme
+        AUTO follows the page.
+    """
+    data = base64.b64encode(svg.encode()).decode()
+    scheme = "" if theme is Theme.AUTO else f";color-scheme:{theme.value}!important"
+    return (
+        f'<img class="ari-image" alt="{escape(about)}" style="max-width:100%;height:auto{scheme}"'
+        f' src="data:image/svg+xml;base64,{data}">'
+    )
+
+
+def picture_forms(plain: str, svg: str, about: str) -> dict[str, str]:
+    """The forms, by MIME type, in which notebooks show what is a picture and nothing else.
+
+    Parameters
+    ----------
+    plain : str
+        The text for where there are no pictures.
+    svg, about : str
+        As for `image`.
+    """
+    html = f"<style>{style('frame.css')}</style>{image(svg, about)}"
+    return {"text/plain": plain, "text/html": html, "image/svg+xml": svg}
 
 
 def _clean(text: str) -> str:

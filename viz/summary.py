@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import Any
 
 from arignote import lazy
 from arignote.compile import Function
+from arignote.compile.footprint import Footprint, footprint
+from arignote.compile.memory import bytes_text
 from arignote.graph import Variable
 from arignote.graph.describe import label
 from arignote.lower.names import where_text
@@ -20,6 +23,7 @@ from arignote.viz.tables import table_body, table_css, table_script
 MAX_EQUATIONS = 3
 MAX_ROWS = 40
 MAX_REPEATED = 1000
+MEMORY_NOTE = "f.memory(...) tells it for other shapes, by name"
 STEP_KINDS = {LoopStep: "C kernel", ProductStep: "BLAS", NodeStep: "NumPy"}
 
 
@@ -63,6 +67,11 @@ class FunctionSummary:
             return Counter({"NumPy": len(program.steps)})
         return Counter(STEP_KINDS[type(step)] for step in program.computing)
 
+    @cached_property
+    def footprint(self) -> Footprint:
+        """What memory it holds, and what its calls take."""
+        return footprint(self.function)
+
     @property
     def state(self) -> str:
         """What runs the calls now."""
@@ -81,10 +90,13 @@ class FunctionSummary:
         mode = f"optimizer {f.mode.optimizer.value}, linker {f.mode.linker.value}"
         if f.mode.excluded:
             mode += f", without {', '.join(sorted(f.mode.excluded))}"
+        if f.mode.included:
+            mode += f", with {', '.join(sorted(f.mode.included))}"
         return [
             ("nodes", f"{len(f.graph.order)} as built, {len(f.fgraph.order)} that run"),
             ("rewrites", f"{fired}{f': {tags}' if tags else ''}"),
             ("steps", f"{steps}{f': {_counted(self.steps)}' if steps else ''}"),
+            ("memory", str(self.footprint)),
             ("runs with", self.state),
             ("mode", mode),
             *([("made in", _times(self.times))] if self.times else []),
@@ -124,6 +136,27 @@ class FunctionSummary:
             lines = dict.fromkeys(filter(None, map(where_text, nodes)))
             rows.append((number, STEP_KINDS[type(step)], "; ".join(shown), ", ".join(lines)))
         return _limited(titles, rows)
+
+    @property
+    def memory(self) -> Table:
+        """What is held between calls, and what calls take at their peaks."""
+        found = self.footprint
+        call = "a call" if found.was_called else "a call, for example"
+        rows: list[tuple[object, ...]] = [
+            (bytes_text(size), "", name, "", "") for name, size in found.held
+        ]
+        rows += [
+            (
+                bytes_text(plan.peak),
+                bytes_text(plan.allocated),
+                f"{call}, at most" if plan.is_bound else call,
+                shapes,
+                plan.steps[plan.peak_step],
+            )
+            for shapes, plan in found.calls
+        ]
+        titles = (">bytes", ">of it allocated", "for", "inputs", "peak at")
+        return table(titles, rows, note=MEMORY_NOTE)
 
     @property
     def rewrites(self) -> Table:
@@ -167,6 +200,7 @@ class FunctionSummary:
         parts = [
             ("variables", self.variables, True),
             ("steps", self.kernels, is_open),
+            ("memory", self.memory, is_open),
             ("rewrites", self.rewrites, is_open),
         ]
         body = "".join(

@@ -1,5 +1,6 @@
 """Widgets: views that tell Python what is done in them. They need the package anywidget."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anywidget
@@ -41,12 +42,18 @@ class ExplorerWidget(anywidget.AnyWidget):
     theme = traitlets.Unicode("auto").tag(sync=True)
 
     _nodes: tuple[GraphNode, ...] = ()
+    _forms: Callable[[], Mapping[str, str]] = dict
 
     @classmethod
     def of(
-        cls, document: Json, nodes: tuple[GraphNode, ...], height: int, theme: Theme
+        cls,
+        document: Json,
+        nodes: tuple[GraphNode, ...],
+        height: int,
+        theme: Theme,
+        forms: Callable[[], Mapping[str, str]] = dict,
     ) -> "ExplorerWidget":
-        """The widget of a graph."""
+        """The widget of a graph; `forms` are shown where widgets are not."""
         start = document.get("start", {})
         made = cls(
             document=document,
@@ -55,11 +62,19 @@ class ExplorerWidget(anywidget.AnyWidget):
             height=height,
             theme=theme.value,
         )
-        made._nodes = nodes
+        made._nodes, made._forms = nodes, forms
         return made
 
     def __repr__(self) -> str:
         return f"<ExplorerWidget: {len(self.document.get('nodes', ()))} nodes>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The widget, and for exported notebooks the explorer, which needs no kernel."""
+        made: tuple[dict[str, Any], dict[str, Any]] | None = super()._repr_mimebundle_(**kwargs)
+        if made is None:
+            return None
+        data, metadata = made
+        return {**self._forms(), **data}, metadata
 
     @property
     def selected_node(self) -> GraphNode | None:
@@ -81,6 +96,6 @@ class ExplorerWidget(anywidget.AnyWidget):
     @traitlets.observe("document")
     def _forget(self, change: Any) -> None:
         """What was selected is not in another graph."""
-        self._nodes = ()
+        self._nodes, self._forms = (), dict
         if change["old"]:
             self.selected = self.focus = None

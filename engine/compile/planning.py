@@ -111,10 +111,10 @@ def _given(
         values[x] if x in values else dummy(x, shape)
         for x, shape in zip(f.graph.inputs, shapes, strict=True)
     ]
-    arrays = dict(zip(linked.graph.inputs, inputs, strict=True))
+    arrays: dict[Variable, np.ndarray] = dict(zip(linked.graph.inputs, inputs, strict=True))
     known = {x for x, own in zip(arrays, f.graph.inputs, strict=True) if own in values}
-    stored = {x: x.get_value(borrow=True) for x in f._shared}
-    return {**arrays, **stored}, known | stored.keys()
+    arrays.update([(x, x.get_value(borrow=True)) for x in f._shared])
+    return arrays, known.union(f._shared)
 
 
 def _check_types(f: "Function", shapes: Sequence[Shape]) -> None:

@@ -61,6 +61,11 @@ def _masked(x: Any) -> list[Any]:
     return [low, high, mean, std, nan.sum(), inf.sum(), T.sqrt((wide * wide).sum())]
 
 
+def _first(x: Any) -> Any:
+    """The first element of a variable."""
+    return _wide(x[(0,) * x.type.ndim])
+
+
 def _sums(x: Any, first: Any) -> list[Any]:
     """What the statistics of finite values follow from: one pass over the array.
 
@@ -118,6 +123,11 @@ class Measurement:
         self._running = Running(self._graph, self._mode, self._graph.shared)
         self._running.start()
         self._general: Running | None = None
+
+    @property
+    def program(self) -> Any:
+        """What runs."""
+        return self._running.linked.program
 
     def arrays(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """All results for values of the inputs and of shared variables as they are now."""
@@ -220,7 +230,7 @@ class Probe:
     def _measured_before(self, f: "Function") -> _Statistics | None:
         """What only the function's own graph can tell: a second one, with the same inputs."""
         powers = [_power(_apart(w.gradient, f.graph)) for w in self._by_gradient]
-        inner = {w.variable: _wide(w.variable[(0,) * w.variable.ndim]) for w in self._inner}
+        inner = {w.variable: _first(w.variable) for w in self._inner}
         return _Statistics(f.graph.inputs, inner, powers, f.mode) if inner or powers else None
 
     def _measured_after(self, mode: Mode) -> _Statistics | None:
@@ -355,7 +365,7 @@ def _free(x: Any) -> Any:
 
 
 def _first_of(array: np.ndarray) -> np.ndarray:
-    """The first element in double precision, or its magnitude."""
+    """As `_first`, of an array."""
     first = array[(0,) * array.ndim]
     return np.asarray(abs(first) if array.dtype.kind == "c" else first, "float64")
 

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from arignote.compile.function import Function
 
 STATISTICS = ("min", "max", "mean", "std", "nan", "inf", "norm")
-"""What is computed of each variable; the first four over the finite values."""
+"""What is computed of each variable."""
+OF_VALUES = STATISTICS[:4]
+"""What is computed over the finite values only."""
 RATIO, GRADIENT = "ratio", "gradient"
 """What is computed of updated variables too: the norm of the change over that of the value before,
 and the norm of the gradient of the cost."""
+CHANNELS = (*STATISTICS, RATIO, GRADIENT)
+"""All that may be known of a variable."""
 
 
 class Role(Enum):

@@ -37,9 +37,13 @@ rate = np.float32(0.01)
 train = function([x, y], loss, updates={w: w - rate * gw, b: b - rate * gb})
 data = rng.normal(size=(64, 20)).astype("float32")
 goal = data.sum(1)"""
-LOOP = """%%watch
+LOOP = """%%watch --hist
 for step in range(10**7):
     value = train(data, goal)
+    time.sleep(0.002)"""
+SICK = """%%watch loss
+for step in range(10**7):
+    value = train(data if step < 50 else data * np.nan, goal)
     time.sleep(0.002)"""
 SLEEP = "%%watch\ntrain(data, goal)\ntime.sleep(60)"
 AFTER = "print('then', _watch.stopped, _watch.steps > 0)"
@@ -53,9 +57,9 @@ INK = """selector => {
 
 @pytest.fixture(scope="module")
 def monitor_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on two notebooks: a loop of steps, and one long step of something else."""
+    """JupyterLab on notebooks with a loop of steps, one that meets NaN, and one long step."""
     folder = tmp_path_factory.mktemp("monitor")
-    for name, cell in (("loop", LOOP), ("sleep", SLEEP)):
+    for name, cell in (("loop", LOOP), ("sick", SICK), ("sleep", SLEEP)):
         cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, cell, AFTER)]
         notebook = nbformat.v4.new_notebook(cells=cells)
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
@@ -94,6 +98,10 @@ def test_a_loop_is_drawn_live_and_stopped(monitor_lab: Lab, browser: Browser, pi
     assert "steps/s" in page.inner_text(".ari-monitor .monitor-facts")
     assert page.evaluate(INK, ".ari-monitor .monitor-chart canvas") > 0.005
     assert page.evaluate(INK, ".ari-monitor .monitor-ratio canvas") > 0.05
+    assert page.evaluate(INK, ".ari-monitor .monitor-bars canvas") > 0.05
+    said = page.get_attribute(".ari-monitor .monitor-bars canvas", "aria-label")
+    assert said is not None
+    assert said.startswith("values of w from ")
     # Until the first click the scale follows the curve.
     page.click(".monitor-log input")
     was_log = page.is_checked(".monitor-log input")
@@ -106,10 +114,29 @@ def test_a_loop_is_drawn_live_and_stopped(monitor_lab: Lab, browser: Browser, pi
     page.screenshot(path=pictures / "monitor_ended.png")
     assert [output["output_type"] for output in outputs[1]] == ["display_data"], outputs[1]
     (shown,) = outputs[1]
-    assert set(shown["data"]) == {"text/plain", "image/svg+xml"}
+    assert set(shown["data"]) == {"text/plain", "text/html", "image/svg+xml"}
     assert "stopped by the stop button" in "".join(shown["data"]["text/plain"])
     assert "then the stop button True" in "".join(outputs[2][0]["text"])
     assert report.outside_requests == report.page_errors == []
+    page.close()
+
+
+def test_nan_is_told_in_the_panel_and_nowhere_else(
+    monitor_lab: Lab, browser: Browser, pictures: Path
+):
+    report = Report()
+    page = opened(browser, monitor_lab, "sick", report)
+    page.wait_for_function("Number(document.querySelector('.ari-monitor').dataset.steps) > 60")
+    told = page.inner_text(".ari-monitor .monitor-problem").splitlines()
+    assert told[0] == "loss has one NaN at step 50."
+    assert told[1].startswith("NaN in x, given by the caller")
+    assert page.locator(".ari-monitor td.monitor-bars:visible").count() == 0
+    pictures.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=pictures / "monitor_nan.png")
+    page.click(".monitor-stop")
+    outputs = ended_outputs(page)
+    assert [output["output_type"] for output in outputs[1]] == ["display_data"], outputs[1]
+    assert "".join(outputs[1][0]["data"]["text/plain"]).count(told[0]) == 1
     page.close()
 
 

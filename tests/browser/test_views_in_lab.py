@@ -142,12 +142,15 @@ def test_memory_and_heat_of_a_profile(page: Page, profile: Frame, pictures: Path
 
 @pytest.mark.parametrize("name", ["memory", "watch", "svg"])
 def test_pictures(page: Page, name: str):
-    picture = shown(page, name).locator(".jp-RenderedSVG img, .jp-RenderedSVG svg").first
-    size = picture.bounding_box()
+    output = shown(page, name)
+    picture = output.locator("img.ari-image").first
+    size, room = picture.bounding_box(), output.bounding_box()
     assert size is not None
+    assert room is not None
     assert min(size["width"], size["height"]) > 100
-    # JupyterLab shows SVG as an image; one that is broken has no natural width.
-    assert picture.evaluate("one => one.naturalWidth ?? one.clientWidth") > 100
+    assert size["x"] + size["width"] <= room["x"] + room["width"]
+    # One that is broken has no natural width.
+    assert picture.evaluate("one => one.naturalWidth") > 100
 
 
 def test_the_panel_of_a_watch_is_gone_once_its_picture_is_there(page: Page):

@@ -1,7 +1,7 @@
 // The panel of a watch, apart from drawing. Oracle: messages made by hand, known sequences.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MONITOR_POINTS, addPoint, decodeSamples, emptySeries, lineRuns, monitorDuration, monitorNumber, monitorRange, monitorTicks, newestOfValues, newestValue, suitsLogScale, takeSamples } from "../../viz/static/monitor_model.js";
+import { MONITOR_POINTS, addPoint, decodeSamples, emptySeries, histogramTitle, lineRuns, monitorDuration, monitorNumber, monitorRange, monitorTicks, newestOfValues, newestValue, suitsLogScale, takeHistograms, takeSamples } from "../../viz/static/monitor_model.js";
 
 const CHANNELS = ["mean", "nan"];
 
@@ -28,6 +28,15 @@ test("rows that were not measured add no point", () => {
   takeSamples(table, { names: ["loss", "w"], count: 1 }, viewOf(numbers), CHANNELS);
   assert.deepEqual(table.get("loss").steps, [3]);
   assert.deepEqual(table.get("w").steps, []);
+});
+
+test("histograms are read and said in words", () => {
+  const table = new Map([["b", { low: 0, high: 0, counts: [] }]]);
+  takeHistograms(table, { histograms: ["w", "b"] }, viewOf([-1, 3, 0, 5, 2, 1, 0, 1, 0, 0, 0, 0]));
+  assert.deepEqual([...table.keys()].sort(), ["b", "w"]);
+  assert.deepEqual(table.get("w"), { low: -1, high: 3, counts: [0, 5, 2, 1] });
+  assert.equal(histogramTitle("w", table.get("w")), "values of w from -1 to 3, most near 0.5");
+  assert.equal(histogramTitle("b", table.get("b")), "");
 });
 
 test("a long series is thinned evenly and keeps its newest points", () => {

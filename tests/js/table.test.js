@@ -8,6 +8,11 @@ test("numbers go by value, before words, empty cells last", () => {
   assert.deepEqual(sortedPlaces(texts, false).map((n) => texts[n]), ["-1e3", "2.5 ms", "9", "10", "abc", ""]);
 });
 
+test("bytes go by what they are in all", () => {
+  const texts = ["1.5 MiB", "20 bytes", "3 GiB", "5.39 KiB", "900 KiB"];
+  assert.deepEqual(sortedPlaces(texts, false).map((n) => texts[n]), ["20 bytes", "5.39 KiB", "900 KiB", "1.5 MiB", "3 GiB"]);
+});
+
 test("the other way round empty cells stay last", () => {
   const texts = ["", "1", "3", "2"];
   assert.deepEqual(sortedPlaces(texts, true).map((n) => texts[n]), ["3", "2", "1", ""]);

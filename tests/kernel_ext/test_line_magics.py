@@ -39,7 +39,7 @@ def test_graph_shows_texts(made, thing):
     before = made.own_names()
     assert made.good(f"%graph --view text {thing}").stdout.strip()
     assert made.good(f"%graph {thing} --view none").stdout == ""
-    assert set(made.good(f"%graph {thing} --view svg").displays[0].data) == {PLAIN, SVG}
+    assert set(made.good(f"%graph {thing} --view svg").displays[0].data) == {PLAIN, SVG, HTML}
     assert made.good(f"%debugprint {thing}").stdout.strip()
     assert made.own_names() == before
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from arignote.kernel_ext.watch_magics import ACTIONS
+
 SETUP = """import numpy as np
 import arignote.tensor as T
 from arignote import function, grad, shared
@@ -20,6 +22,10 @@ train = function([x], loss, updates={w: w - 0.1 * grad(loss, w)})
 LOOP = """values = []
 for step in range(100):
     values.append(float(train(1.0)))
+"""
+SICK_LOOP = """w.set_value(1.0)
+for step in range(8):
+    train(float("nan") if step == 5 else 1.0)
 """
 
 
@@ -122,8 +128,10 @@ def cells(tmp_path_factory) -> list:
         SETUP,
         f"%%watch --every 2 --max-steps 50\n{LOOP}",
         "len(values)",
+        *[f"%%watch --nan {nan}\n{SICK_LOOP}" for nan in ACTIONS],
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    notebook.cells[4 + ACTIONS.index("raise")].metadata["tags"] = ["raises-exception"]
     monkeypatch = pytest.MonkeyPatch()
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(folder))
@@ -140,7 +148,24 @@ def cells(tmp_path_factory) -> list:
 
 def test_a_notebook_without_a_front_end_keeps_a_picture_and_a_text(cells):
     (shown,) = cells[2].outputs
-    assert set(shown.data) == {"text/plain", "image/svg+xml"}
+    assert set(shown.data) == {"text/plain", "text/html", "image/svg+xml"}
     assert shown.data["text/plain"].startswith("watch stopped by the limit of 50 steps: 50 steps")
     assert cells[3].outputs[0].data["text/plain"] == "50"
-    assert len(nbformat.writes(nbformat.v4.new_notebook(cells=cells))) < 60_000
+    assert len(nbformat.writes(nbformat.v4.new_notebook(cells=cells[:4]))) < 60_000
+
+
+@pytest.mark.parametrize("nan", ACTIONS)
+def test_a_notebook_is_told_of_nan_once(cells, nan):
+    """By the picture, which has it as a text too, or by the error that ends the cell."""
+    outputs = cells[4 + ACTIONS.index(nan)].outputs
+    shown = next(output for output in outputs if output.output_type == "display_data")
+    errors = [output.evalue for output in outputs if output.output_type == "error"]
+    said = [output.text for output in outputs if output.output_type == "stream"]
+    for form in ("text/plain", "image/svg+xml"):
+        told = "\n".join([shown.data[form], *errors, *said])
+        assert told.count(" NaN at step 5.") == 1
+        assert told.count("NaN in x, given by the caller") == 1
+    assert len(errors) == (nan == "raise")
+    ends = nan in ("raise", "pause")
+    state = "stopped by NaN in loss: 6 steps" if ends else "finished: 8 steps"
+    assert shown.data["text/plain"].startswith(f"watch {state}")

@@ -50,6 +50,29 @@ def test_tables_have_a_row_for_each():
     ]  # fmt: skip
 
 
+def test_the_memory_of_calls_and_between_them():
+    """Bytes by hand: float64 has 8, and exp, tanh and sum over 1000 numbers give three results."""
+    found = summary(model("FAST_COMPILE")[-1])
+    assert re.search(r"memory   peak [\d.]+ KiB for x \(100,\)", str(found))
+    rows = {row[3]: row for row in found.memory.rows if row[2] == "a call, for example"}
+    assert set(rows) == {"x (100,)", "x (1000,)", "x (10000,)"}
+    x, results = 8 * 1000, 8 * (1000 + 1)
+    assert 1024 * float(rows["x (1000,)"][0].removesuffix(" KiB")) >= x + results
+    assert "<summary>memory" in found.html()
+
+
+def test_the_memory_of_state():
+    f = train_function()
+    rows = {row[2]: row[0] for row in summary(f).memory.rows}
+    held = sum(x.get_value().nbytes for x in f.get_shared())
+    assert rows["shared variables"] == f"{held / 1024:.3g} KiB"
+    x, y = np.zeros((30, 64), "float32"), np.zeros(30, "int32")
+    f.wait()
+    f(x, y)
+    peak = next(row[0] for row in summary(f).memory.rows if row[3] == "x (30, 64), y (30,)")
+    assert f.memory(x, y).peak == pytest.approx(1024 * float(peak.removesuffix(" KiB")), rel=0.01)
+
+
 def test_numpy_functions():
     f = model("FAST_COMPILE")[-1]
     found = summary(f)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
 import json
+import random
 import sys
 import types
 
@@ -238,6 +240,20 @@ def test_the_widget_tells_what_is_selected():
     json.dumps(state["document"], allow_nan=False)
 
 
+def test_the_widget_is_the_explorer_where_there_is_no_kernel():
+    """nbconvert takes the best form that is left when widgets are not."""
+    pytest.importorskip("anywidget")
+    made = explore(chain(5))
+    widget = made.widget()
+    data, _ = widget._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    assert data[HTML] == made._repr_mimebundle_()[HTML]
+    assert data[PLAIN] == repr(widget)
+    assert size({HTML: data[HTML], SVG: data[SVG]}) < MAX_BYTES
+    widget.document = explore(chain(1)).document
+    assert HTML not in widget._repr_mimebundle_()[0]
+
+
 def test_the_widget_refuses_nodes_that_are_not_there():
     traitlets = pytest.importorskip("traitlets")
     pytest.importorskip("anywidget")
@@ -322,7 +338,16 @@ class Drawing:
 
     def show(self, **options):
         self.options = options
-        return "<!doctype html><p>drawn</p>"
+        return LOGO.join(["<!doctype html><p>drawn", json.dumps(self.properties), SCRIPT])
+
+
+# As large as those of d3graph 3.2, and like them without anything that compresses further.
+_IMAGE = base64.b64encode(random.Random(0).randbytes(80_000)).decode()
+LOGO = (
+    '<a href="https://d3blocks.github.io/d3blocks/" title="D3Blocks">\n'
+    f'    <img src="data:image/png;base64,{_IMAGE}" alt="D3Blocks" />\n</a>'
+)
+SCRIPT = f"<script>/* {random.Random(1).randbytes(112_000).hex()} */</script>"
 
 
 @pytest.fixture
@@ -359,6 +384,30 @@ def test_nodes_without_edges_are_named_in_a_note(drawing):
     assert "sandbox" in html
     with pytest.raises(GraphError, match="no"):
         d3_page(view(T.dvector("x")))
+
+
+@pytest.mark.parametrize("nodes", [10, 300])
+def test_outputs_of_d3graph_are_small(drawing, nodes: int):
+    graph = view(chain(nodes))
+    assert len(graph.nodes) >= nodes
+    html = d3_html(graph)
+    assert len(html.encode()) < MAX_BYTES
+    # It is packed, and loads and links to nothing.
+    assert len(d3_page(graph)) > MAX_BYTES
+    assert "https:" not in d3_page(graph)
+    assert "<img" not in d3_page(graph)
+
+
+def test_a_small_graph_of_d3graph_is_seen_without_scripts(drawing):
+    graph = view(chain(4))
+    picture = base64.b64encode(graph.svg.encode()).decode()
+    assert picture in d3_html(graph)
+
+
+def test_pages_of_d3graph_that_are_too_large_are_refused(drawing, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "SCRIPT", random.Random(2).randbytes(150_000).hex())
+    with pytest.raises(GraphError, match=r"takes 2\d\d kB; 200 kB is the limit"):
+        d3_html(view(chain(10)))
 
 
 def test_d3graph_texts_cannot_end_its_script(drawing):

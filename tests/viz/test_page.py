@@ -20,7 +20,18 @@ from arignote.viz import page as pages
 from arignote.viz import view
 from arignote.viz.document import document
 from arignote.viz.explorer import APP
-from arignote.viz.page import App, Theme, frame, module, modules, packed_page, page, script, style
+from arignote.viz.page import (
+    App,
+    Theme,
+    frame,
+    module,
+    modules,
+    packed_page,
+    page,
+    picture_forms,
+    script,
+    style,
+)
 from arignote.viz.squeeze import column, squeezed
 from printing.graphs import chain, train_function
 
@@ -227,6 +238,18 @@ def test_a_frame_with_a_picture_for_where_frames_are_not():
     assert base64.b64decode(data).decode() == graph.svg
     ((_, details),) = [one for one in read.tags if one[0] == "details"]
     assert "open" in details
+
+
+def test_pictures_alone_have_all_forms():
+    svg = view(chain(3)).svg
+    forms = picture_forms("text", svg, HOSTILE.replace("\ud800", ""))
+    assert (forms["text/plain"], forms["image/svg+xml"]) == ("text", svg)
+    tags = Reader(forms["text/html"]).tags
+    assert [tag for tag, _ in tags] == ["style", "img"]
+    image = tags[-1][1]
+    assert base64.b64decode(image["src"].partition(",")[2]).decode() == svg
+    assert image["alt"] == HOSTILE.replace("\ud800", "")
+    assert "max-width:100%" in image["style"]
 
 
 @pytest.mark.parametrize(("theme", "schemes"), [("auto", "light dark"), ("dark", "dark")])

@@ -1,5 +1,5 @@
 // The live panel of a watch: the DOM, canvases and the stop button.
-import { MONITOR_HEALTHY, lineRuns, monitorDuration, monitorNumber, monitorRange, monitorTicks, newestOfValues, newestValue, suitsLogScale, takeSamples } from "./monitor_model.js";
+import { MONITOR_HEALTHY, histogramTitle, lineRuns, monitorDuration, monitorNumber, monitorRange, monitorTicks, newestOfValues, newestValue, suitsLogScale, takeHistograms, takeSamples } from "./monitor_model.js";
 
 // A loop that is asked to stop has so long, in milliseconds, before the kernel is interrupted.
 const STOP_PATIENCE = 5000;
@@ -128,11 +128,29 @@ function drawRatio(canvas, series, colours) {
   strokeRuns(context, lineRuns(series.steps.map(x), heights), colours.line, 1.3);
 }
 
+/** How often the newest values lie where, as bars from the least to the greatest. */
+function drawBars(canvas, { counts }, colours) {
+  const area = cleared(canvas);
+  if (!area) return;
+  const { context, width, height } = area;
+  const [step, unit] = [width / counts.length, (height - 1) / Math.max(...counts, 1)];
+  context.fillStyle = colours.grid;
+  context.fillRect(0, height - 1, width, 1);
+  context.fillStyle = colours.line;
+  counts.forEach((count, n) => context.fillRect(n * step, height - 1 - count * unit, step - 0.5, count * unit));
+}
+
+/** The columns of the table, and their heads. */
+const MONITOR_COLUMNS = {
+  name: "variable", value: "mean ± std", spark: "mean, min to max", bars: "values now", range: "min … max",
+  gradient: "gradient", ratio: "update / value", nan: "NaN", inf: "Inf",
+};
+
 /** The cells of a variable's row, to be filled later. */
 function makeRow(name) {
   const row = monitorElement("tr");
   const cells = {};
-  for (const part of ["name", "value", "spark", "range", "gradient", "ratio", "nan", "inf"]) {
+  for (const part of Object.keys(MONITOR_COLUMNS)) {
     cells[part] = monitorElement("td", `monitor-${part}`);
     row.append(cells[part]);
   }
@@ -140,11 +158,21 @@ function makeRow(name) {
   cells.name.title = name;
   cells.sparkline = monitorElement("canvas");
   cells.spark.append(cells.sparkline);
+  cells.histogram = monitorElement("canvas");
+  cells.histogram.setAttribute("role", "img");
+  cells.bars.append(cells.histogram);
   cells.ratioline = monitorElement("canvas");
   cells.ratioline.title = "the shaded band is where most training does well, about 1e-3";
   cells.ratiotext = monitorElement("span");
   cells.ratio.append(cells.ratioline, cells.ratiotext);
   return { row, cells };
+}
+
+/** Draws a variable's histogram and says in words what it shows. */
+function fillBars(canvas, name, histogram, colours) {
+  canvas.title = histogramTitle(name, histogram);
+  canvas.setAttribute("aria-label", canvas.title);
+  drawBars(canvas, histogram, colours);
 }
 
 /** Writes the newest numbers of a variable into its row and draws its lines. */
@@ -236,8 +264,9 @@ function monitorChart(redraw) {
 function monitorTable() {
   const table = monitorElement("table");
   const head = monitorElement("tr");
-  const titles = ["variable", "mean ± std", "mean, min to max", "min … max", "gradient", "update / value", "NaN", "Inf"];
-  for (const title of titles) head.append(monitorElement("th", "", title));
+  for (const [part, title] of Object.entries(MONITOR_COLUMNS)) {
+    head.append(monitorElement("th", `monitor-${part}`, title));
+  }
   table.append(head);
   return table;
 }
@@ -248,6 +277,7 @@ export function renderMonitor({ model, el }) {
   const { head, state, facts, stop } = monitorHead(model);
   const problem = monitorElement("div", "monitor-problem");
   const series = new Map();
+  const histograms = new Map();
   const rows = new Map();
   const table = monitorTable();
   const channels = model.get("channels");
@@ -270,13 +300,16 @@ export function renderMonitor({ model, el }) {
     if (!chart.box.hidden) chart.draw(loss, series.get(loss), colours);
     const names = facets.names.filter((name) => name !== loss).slice(0, MOST_ROWS);
     table.hidden = !names.length;
+    table.classList.toggle("monitor-barred", histograms.size > 0);
     for (const name of names) {
       if (!series.has(name)) continue;
       if (!rows.has(name)) {
         rows.set(name, makeRow(name));
         table.append(rows.get(name).row);
       }
-      fillRow(rows.get(name).cells, series.get(name), colours);
+      const { cells } = rows.get(name);
+      fillRow(cells, series.get(name), colours);
+      if (histograms.has(name)) fillBars(cells.histogram, name, histograms.get(name), colours);
     }
     root.dataset.steps = String(facets.steps);
   }
@@ -297,6 +330,7 @@ export function renderMonitor({ model, el }) {
     if (content.kind !== "batch") return;
     Object.assign(facets, content);
     if (content.count) takeSamples(series, content, buffers[0], channels);
+    if (content.histograms.length) takeHistograms(histograms, content, buffers[1]);
     redraw();
   };
   model.on("msg:custom", receive);

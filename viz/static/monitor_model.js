@@ -21,14 +21,17 @@ export function addPoint(series, step, row, channels) {
   channels.forEach((name, place) => series.values[name].push(row[place]));
 }
 
+/** The float32 numbers of a message's buffer, wherever they lie in it. */
+function floatsOf(buffer) {
+  const offset = buffer.byteOffset || 0;
+  return new Float32Array((buffer.buffer || buffer).slice(offset, offset + buffer.byteLength));
+}
+
 /** The samples of a message: [{step, rows: [[channel, ...], ...]}], rows in the order of names. */
 export function decodeSamples(content, buffer, channels) {
   const width = channels.length;
   const stride = 1 + content.names.length * width;
-  const bytes = buffer.byteLength === undefined ? buffer.buffer : buffer;
-  const offset = bytes.byteOffset || 0;
-  const raw = bytes.buffer || bytes;
-  const numbers = new Float32Array(raw.slice(offset, offset + content.count * stride * 4));
+  const numbers = floatsOf(buffer);
   const samples = [];
   for (let n = 0; n < content.count; n++) {
     const start = n * stride;
@@ -51,6 +54,24 @@ export function takeSamples(table, content, buffer, channels) {
       }
     });
   }
+}
+
+/** Takes the histograms of a message into a table by name: {low, high, counts}. */
+export function takeHistograms(table, content, buffer) {
+  const numbers = floatsOf(buffer);
+  const width = numbers.length / content.histograms.length;
+  content.histograms.forEach((name, place) => {
+    const [low, high, ...counts] = numbers.subarray(place * width, (place + 1) * width);
+    table.set(name, { low, high, counts });
+  });
+}
+
+/** What bars show, in words; empty where there are no values. */
+export function histogramTitle(name, { low, high, counts }) {
+  const most = Math.max(...counts);
+  if (!(most > 0)) return "";
+  const peak = low + ((counts.indexOf(most) + 0.5) / counts.length) * (high - low);
+  return `values of ${name} from ${monitorNumber(low)} to ${monitorNumber(high)}, most near ${monitorNumber(peak)}`;
 }
 
 /** The newest value that is a number; NaN where there is none. */

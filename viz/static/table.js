@@ -1,9 +1,16 @@
 /** Tables whose rows are sorted by a click on a title. */
 
+const UNITS = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** The number that a text begins with, of bytes in whatever unit; NaN for other texts. */
+function valueOf(text) {
+  return Number.parseFloat(text) * (UNITS[text.split(" ")[1]] ?? 1);
+}
+
 /** The order of texts: numbers by value before other texts, empty ones last. */
 export function compareCells(a, b) {
-  const left = Number.parseFloat(a);
-  const right = Number.parseFloat(b);
+  const left = valueOf(a);
+  const right = valueOf(b);
   if (a === "" || b === "") return (a === "") - (b === "");
   if (Number.isNaN(left) || Number.isNaN(right)) {
     return Number.isNaN(left) - Number.isNaN(right) || (Number.isNaN(left) ? a.localeCompare(b) : 0);

@@ -2,6 +2,7 @@
 (() => {
   const root = document.getElementById("ari-root");
   const source = `<!doctype html>\n${document.documentElement.outerHTML}`;
+  root.textContent = "";
   const say = (text) => {
     root.textContent = text;
     root.style.cssText = "font:13px/1.5 sans-serif;padding:12px";
@@ -13,18 +14,23 @@
   const add = (kind, text) => {
     document.head.appendChild(document.createElement(kind)).textContent = text;
   };
-  const show = ([code, data]) => {
-    if (typeof code === "string") {
-      document.open();
-      document.write(code);
-      document.close();
-      return;
-    }
+  const mounted = (code, data) => {
     add("style", code.style);
     add("script", code.script);
     const mount = globalThis.ariMount;
     if (!mount) throw new Error("its script was not run");
     globalThis.ariView = mount(root, data[0], { ...data[1], page: source });
+  };
+  const show = ([code, data]) => {
+    if (typeof code === "string") {
+      document.open();
+      document.write(code);
+      document.close();
+    } else {
+      mounted(code, data);
+    }
+    // The page around a frame shows a static picture until then.
+    parent.postMessage("ari-shown", "*");
   };
   if (!globalThis.DecompressionStream) {
     say("This view needs a newer browser: Chrome 80, Firefox 113, Safari 16.4 or later.");
