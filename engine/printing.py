@@ -16,8 +16,8 @@ from arignote.ops.base import Op
 from arignote.types import shape_text
 
 if TYPE_CHECKING:
-    from arignote.viz.model import GraphView
-    from arignote.viz.text import Ids
+    from arignote.viz.drawing.model import GraphView
+    from arignote.viz.drawing.text import Ids
 
 # ---- pp -----------------------------------------------------------------------------------------
 
@@ -180,8 +180,8 @@ def debugprint(
          └─ y [id D]
     """
     levels = None if depth is None or depth < 0 else max(depth, 1)
-    text = lazy.module("arignote.viz.text").to_text(
-        lazy.module("arignote.viz.model").view(thing, copies=False, depth=levels),
+    text = lazy.module("arignote.viz.drawing.text").to_text(
+        lazy.module("arignote.viz.drawing.model").view(thing, copies=False, depth=levels),
         depth=levels,
         types=print_type,
         ids=_ids(ids),
@@ -199,7 +199,7 @@ def debugprint(
 
 
 def _ids(text: str) -> "Ids":
-    ids = lazy.module("arignote.viz.text").Ids
+    ids = lazy.module("arignote.viz.drawing.text").Ids
     known = {"char": ids.CHAR, "int": ids.INT, "": ids.NONE, "none": ids.NONE}
     if text.lower() not in known:
         raise GraphError(message(f"ids is 'CHAR', 'int' or '', not {text!r}."))
@@ -259,13 +259,13 @@ def pydotprint(
     GraphError
         When the thing has no graph, or the format needs `dot` and it is missing.
     """
-    options = lazy.module("arignote.viz.options").PictureOptions(
+    options = lazy.module("arignote.viz.drawing.options").PictureOptions(
         types_of_named=not var_with_name_simple,
         max_label=max_label_size,
         ids=with_ids,
         colours=high_contrast,
     )
-    made = lazy.module("arignote.viz.model").view(thing, compact=compact)
+    made = lazy.module("arignote.viz.drawing.model").view(thing, compact=compact)
     graph: GraphView = made.with_options(options)
     path = None if outfile is None else Path(outfile).expanduser()
     chosen = (format or (path.suffix.removeprefix(".") if path else "") or "svg").lower()
@@ -286,7 +286,7 @@ def _drawn(graph: "GraphView", format: str) -> bytes:
         return graph.svg.encode()
     if format in ("dot", "gv"):
         return graph.dot.encode()
-    drawn: bytes = lazy.module("arignote.viz.dot").render(graph.dot, format)
+    drawn: bytes = lazy.module("arignote.viz.drawing.dot").render(graph.dot, format)
     return drawn
 
 

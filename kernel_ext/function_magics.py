@@ -99,7 +99,7 @@ class ArignoteFunctionMagics(Family):
         f = call_as(self.shell, f"%compile {line}", made)
         seconds = perf_counter() - start
         self.shell.user_ns[name] = f
-        texts = lazy.module("arignote.viz.summary")
+        texts = lazy.module("arignote.viz.explorer.summary")
         display(texts.summary(f, {"all": seconds, **texts.pass_times(f)}))
 
     def _graph(self, value: object) -> CellGraph:
@@ -130,7 +130,7 @@ class ArignoteFunctionMagics(Family):
         if arguments is None:
             return
         f = self._function("%passes", arguments.expression, local_ns)
-        display(lazy.module("arignote.viz.passes").passes(f))
+        display(lazy.module("arignote.viz.timeline.passes").passes(f))
 
     @magic_arguments("ccode")
     @EXPRESSION
@@ -157,7 +157,7 @@ class ArignoteFunctionMagics(Family):
         if len(others) > 1:
             raise UsageError("%ccode takes a function and one variable, name or step.")
         of = self._variable_of(f, others[0], local_ns) if others else None
-        code = lazy.module("arignote.viz.code")
+        code = lazy.module("arignote.viz.output.code")
         display(code.source(f, of, code.Language(arguments.lang)))
 
     def _function(self, magic: str, text: str, local_names: Mapping[str, object]) -> Function:

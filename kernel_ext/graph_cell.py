@@ -261,7 +261,7 @@ class CellGraph:
     ) -> dict[str, str]:
         # Without copies each node has one id, and no more nodes than the picture has.
         plain = self._text(GraphView.from_variables(self.outputs, copies=False))
-        explorer = lazy.module("arignote.viz.explorer")
+        explorer = lazy.module("arignote.viz.explorer.explorer")
         forms = explorer.mimebundle(self.view, plain) if self.outputs else {"text/plain": plain}
         found: dict[str, str] = explorer.chosen(forms, include, exclude)
         return found

@@ -24,7 +24,7 @@ from arignote.kernel_ext.arguments import EXPRESSION, HELP, expressions, one_of,
 from arignote.kernel_ext.cell import evaluate
 from arignote.kernel_ext.family import Family
 from arignote.kernel_ext.statements import Statements
-from arignote.viz.profiles import profile
+from arignote.viz.profiles.profile import profile
 
 if TYPE_CHECKING:
     from arignote.compile.memory import MemoryPlan

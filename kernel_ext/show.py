@@ -12,9 +12,9 @@ from arignote.graph import Variable
 from arignote.kernel_ext.graph_cell import CellGraph, unique_names
 from arignote.printing import debugprint
 from arignote.viz import GraphView, explore, view
-from arignote.viz.dot import render
-from arignote.viz.model import too_large
-from arignote.viz.page import picture_forms
+from arignote.viz.drawing.dot import render
+from arignote.viz.drawing.model import too_large
+from arignote.viz.output.page import picture_forms
 
 SUFFIXES = (".html", ".svg", ".dot", ".gv", ".png", ".pdf")
 
@@ -73,7 +73,7 @@ def _show_dot(thing: Drawable) -> None:
 
 def _show_d3(thing: Drawable) -> None:
     graph = view(thing)
-    html = lazy.module("arignote.viz.d3").d3_html(graph)
+    html = lazy.module("arignote.viz.output.d3").d3_html(graph)
     display({"text/plain": repr(graph), "text/html": html}, raw=True)
 
 

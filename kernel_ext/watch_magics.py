@@ -8,8 +8,8 @@ from arignote.compile.watched import STATISTICS
 from arignote.kernel_ext.arguments import HELP, name_list, one_of, parse, unquoted
 from arignote.kernel_ext.family import Family
 from arignote.kernel_ext.statements import Statements
-from arignote.viz.monitor import watch
-from arignote.viz.monitor_history import OnNaN
+from arignote.viz.monitor.history import OnNaN
+from arignote.viz.monitor.watch import watch
 
 ACTIONS = tuple(action.value for action in OnNaN)
 

@@ -10,8 +10,8 @@ import numpy as np
 import arignote.tensor as T
 from arignote import function, grad, shared
 from arignote.compile.watched import STATISTICS
-from arignote.viz.monitor_feed import Batch
-from arignote.viz.monitor_session import OnNaN, Watch
+from arignote.viz.monitor.feed import Batch
+from arignote.viz.monitor.session import OnNaN, Watch
 
 RATE = 0.05
 

@@ -14,14 +14,14 @@ from arignote.graph.describe import describe
 from arignote.statistics import statistics
 from arignote.tables import Table, number, table
 from arignote.types import shape_text
-from arignote.viz import explorer
-from arignote.viz.latex import to_latex
-from arignote.viz.memory_chart import memory_svg
-from arignote.viz.model import view
-from arignote.viz.page import MAX_OUTPUT_BYTES, picture_forms
-from arignote.viz.profile_view import ProfileView
-from arignote.viz.summary import FunctionSummary
-from arignote.viz.tables import table_css, table_html
+from arignote.viz.drawing.model import view
+from arignote.viz.explorer import explorer
+from arignote.viz.explorer.summary import FunctionSummary
+from arignote.viz.output.latex import to_latex
+from arignote.viz.output.page import MAX_OUTPUT_BYTES, picture_forms
+from arignote.viz.output.tables import table_css, table_html
+from arignote.viz.profiles.memory_chart import memory_svg
+from arignote.viz.profiles.view import ProfileView
 
 PLAIN, HTML, LATEX, SVG = "text/plain", "text/html", "text/latex", "image/svg+xml"
 

@@ -125,7 +125,8 @@ def test_a_click_on_a_node_tells_all_of_it(page: Page, frame: Frame, train: Json
         assert part in panel
     code = frame.locator(".ari-detail pre").last.inner_text().strip()
     assert "for (" in code
-    generated = in_kernel(page, "from arignote.viz.code import source", "source(train, 'h').text")
+    made = "from arignote.viz.output.code import source"
+    generated = in_kernel(page, made, "source(train, 'h').text")
     assert words(code) <= words(generated)
     page.screenshot(path=pictures / "explorer_detail.png")
     # Links in the panel go on to the neighbours.

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from arignote import function, grad, profiling, shared, viz
 from arignote import tensor as T
 from arignote.compile.report import ProfileReport
-from arignote.viz.glyphs import shorten_end
+from arignote.viz.drawing.glyphs import shorten_end
 from browser.lab import Lab, Report, open_file, open_notebook, run_all, write_notebook
 
 CELLS = [

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, Page
 
 from arignote.viz import passes
-from arignote.viz.rewriting import Passes
+from arignote.viz.timeline.rewriting import Passes
 from browser.lab import Lab, Report, open_file, open_notebook, run_all, write_notebook
 from rewrite.test_replay import mlp
 

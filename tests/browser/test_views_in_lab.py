@@ -197,7 +197,7 @@ def test_values_stand_on_the_graph(page: Page):
     frame.locator(".ari-explorer[data-ready-ms]").wait_for()
     place, mean = in_kernel(
         page,
-        "from arignote.viz.explorer import node_of",
+        "from arignote.viz.explorer.explorer import node_of",
         "(node_of(viz.explore(values).view, net.h), float(values[net.h].mean()))",
     )
     frame.evaluate(f"ariView.focus({place})")
@@ -210,7 +210,7 @@ def test_values_stand_on_the_graph(page: Page):
 def test_the_source_is_coloured(page: Page):
     cell = shown(page, "ccode")
     code = cell.locator("pre").last
-    told = in_kernel(page, "from arignote.viz.code import source", "source(train, 'h').text")
+    told = in_kernel(page, "from arignote.viz.output.code import source", "source(train, 'h').text")
     assert code.inner_text().split() == told.split()
     ink = "all => new Set(all.map(one => getComputedStyle(one).color)).size"
     assert code.locator("span").evaluate_all(ink) >= 3

@@ -10,7 +10,7 @@ const viz = new URL("../../viz/", import.meta.url);
 const read = (name) => readFileSync(new URL(name, viz), "utf8");
 
 test("widths are those of Python's table", () => {
-  const rows = [...read("glyphs.py").matchAll(/dict\.fromkeys\((["'])(.*?)\1, (\d+)\)/g)];
+  const rows = [...read("drawing/glyphs.py").matchAll(/dict\.fromkeys\((["'])(.*?)\1, (\d+)\)/g)];
   const python = new Map(rows.flatMap(([, , characters, width]) => [...characters].map((one) => [one, Number(width)])));
   assert.ok(python.size > 85);
   for (let code = 32; code < 127; code++) {

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from arignote.viz.dot import dot_program
+from arignote.viz.drawing.dot import dot_program
 
 CELL = """%%graph g --no-show
 x: fvector

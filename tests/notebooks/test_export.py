@@ -16,8 +16,8 @@ from nbconvert import HTMLExporter
 
 from arignote import Function, function, grad, inspect_values, profiling, shared, viz
 from arignote import tensor as T
-from arignote.viz.code import Language, source
-from arignote.viz.summary import summary
+from arignote.viz.output.code import Language, source
+from arignote.viz.explorer.summary import summary
 from notebooks.showcase import EXPLORERS, FAILING, VIEWS, executed
 
 MAX_BYTES = 200_000

@@ -13,7 +13,7 @@ import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
-from arignote.viz.monitor_stop import Stopper, WatchStopped
+from arignote.viz.monitor.stop import Stopper, WatchStopped
 from bench.stopping import LIMIT_S, panel, reply_to, seconds_to_stop, wait_for_batches
 
 SETUP = """%load_ext arignote

@@ -32,6 +32,14 @@ ROWS = [
     "arignote.doctor",
     "arignote.layers",
     "arignote.theano",
+    "arignote.viz.files",
+    "arignote.viz.layout",
+    "arignote.viz.drawing",
+    "arignote.viz.output",
+    "arignote.viz.monitor",
+    "arignote.viz.explorer",
+    "arignote.viz.timeline",
+    "arignote.viz.profiles",
     "arignote.viz",
     "arignote.printing",
     "arignote.extension",
@@ -42,19 +50,19 @@ ROWS = [
 ALLOWED = {("arignote.theano", "arignote.printing"), ("arignote.theano", "arignote.viz")}
 # Who may import which package at the top of a file; others go through a lazy loader or not at all.
 CORE = {"numpy", "cffi"}
+WIDGETS = {"arignote.viz.monitor", "arignote.viz.explorer", "arignote.kernel_ext"}
 OPTIONAL = {
     "IPython": {"arignote.kernel_ext"},
-    "ipywidgets": {"arignote.viz", "arignote.kernel_ext"},
-    "anywidget": {"arignote.viz", "arignote.kernel_ext"},
-    "traitlets": {"arignote.viz", "arignote.kernel_ext"},
+    **dict.fromkeys(["ipywidgets", "anywidget", "traitlets"], WIDGETS),
 }
 FILES = source_files()
 
 
 def row_of(module: str) -> str:
-    """The row a module belongs to: `arignote.ops.dot` -> `arignote.ops`."""
+    """The row a module belongs to: `arignote.ops.dot` -> `arignote.ops`, if that is one."""
     parts = module.split(".")
-    return ".".join(parts[:2]) if ".".join(parts[:2]) in ROWS else parts[0]
+    names = [".".join(parts[:count]) for count in (3, 2)]
+    return next((name for name in names if name in ROWS), parts[0])
 
 
 def imported(tree: ast.AST, modules: set[str]) -> list[tuple[str, ast.stmt]]:
@@ -156,11 +164,11 @@ def test_the_walk_sees_a_fault(name: str, text: str, word: str):
     ("name", "text"),
     [
         ("arignote.graph.x", "from arignote.types import TensorType"),
-        ("arignote.printing", "from arignote.viz.model import GraphView"),
+        ("arignote.printing", "from arignote.viz.drawing.model import GraphView"),
         ("arignote.theano.x", "from arignote.printing import pp"),
         ("arignote.kernel_ext.x", "import IPython\nimport arignote"),
         ("arignote.graph.x", "from arignote.graph.y import z"),
     ],
 )
 def test_the_walk_allows_what_is_right(name: str, text: str):
-    assert faults(name, text, {"arignote.printing", "arignote.viz.model"}) == []
+    assert faults(name, text, {"arignote.printing", "arignote.viz.drawing.model"}) == []

@@ -12,7 +12,7 @@ import arignote.tensor as T
 from arignote import pydotprint
 from arignote.errors import GraphError
 from arignote.viz import GraphView
-from arignote.viz.dot import dot_program
+from arignote.viz.drawing.dot import dot_program
 from printing.graphs import chain, softmax_regression, train_function
 
 

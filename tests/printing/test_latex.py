@@ -13,7 +13,7 @@ import pytest
 
 import arignote as ari
 import arignote.tensor as T
-from arignote.viz.latex import name_latex, to_latex
+from arignote.viz.output.latex import name_latex, to_latex
 
 x, y = T.dmatrices("x", "y")
 a, b, v = T.dscalar("a"), T.dscalar("beta_1"), T.dvector("v")

@@ -12,8 +12,8 @@ import pytest
 import arignote as ari
 import arignote.tensor as T
 from arignote.errors import CompilerError, GraphError
-from arignote.viz.code import Language, source
-from arignote.viz.summary import pass_times, summary
+from arignote.viz.explorer.summary import pass_times, summary
+from arignote.viz.output.code import Language, source
 from printing.graphs import train_function
 
 needs_compiler = pytest.mark.skipif(

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import arignote as ari
 from arignote.tables import number, table
-from arignote.viz.tables import table_html
+from arignote.viz.output.tables import table_html
 
 
 class Cells(HTMLParser):

@@ -15,9 +15,9 @@ import arignote as ari
 import arignote.tensor as T
 from arignote.graph import Apply
 from arignote.viz import NodeKind, view
-from arignote.viz.boxes import Heat
-from arignote.viz.document import document
-from arignote.viz.firings import rules_of
+from arignote.viz.drawing.boxes import Heat
+from arignote.viz.explorer.document import document
+from arignote.viz.explorer.firings import rules_of
 from counting import calls
 from printing.graphs import chain, softmax_regression, train_function
 
@@ -229,7 +229,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from printing.graphs import train_function
 from arignote.viz import view
-from arignote.viz.document import document
+from arignote.viz.explorer.document import document
 f = train_function()
 f.wait()
 print(json.dumps(document(view(f))))

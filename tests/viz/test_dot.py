@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import arignote.tensor as T
 from arignote.errors import GraphError
-from arignote.viz import dot, view
+from arignote.viz import view
+from arignote.viz.drawing import dot
 from printing.graphs import chain, train_function
 
 needs_dot = pytest.mark.skipif(dot.dot_program() is None, reason="Graphviz is not installed")

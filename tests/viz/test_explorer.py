@@ -18,9 +18,9 @@ from arignote import lazy
 from arignote.errors import GraphError
 from arignote.kernel_ext.graph_cell import cell_graph
 from arignote.viz import NodeKind, explore, view
-from arignote.viz.boxes import Heat
-from arignote.viz.d3 import d3_html, d3_page
-from arignote.viz.explorer import mimebundle, node_of
+from arignote.viz.drawing.boxes import Heat
+from arignote.viz.explorer.explorer import mimebundle, node_of
+from arignote.viz.output.d3 import d3_html, d3_page
 from printing.graphs import chain, softmax_regression, train_function
 
 PLAIN, SVG, HTML = "text/plain", "image/svg+xml", "text/html"
@@ -281,7 +281,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *args, **kwargs)
 
-    for name in (*names, "arignote.viz.widgets"):
+    for name in (*names, "arignote.viz.explorer.widgets"):
         monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.setattr(builtins, "__import__", refuse)
     monkeypatch.setattr(lazy, "module", lazy.module.__wrapped__)

@@ -11,7 +11,7 @@ from arignote import name_scope
 from arignote.errors import GraphError
 from arignote.graph import Apply
 from arignote.viz import NodeKind, view
-from arignote.viz.groups import path_of
+from arignote.viz.explorer.groups import path_of
 from printing.graphs import chain, softmax_regression, train_function
 
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression, linprog
 
-from arignote.viz.layers import assign_rows, make_layered, order_and_back_edges
-from arignote.viz.layout import ROUTED_NODES, layout
-from arignote.viz.ordering import _first_order, count_crossings, order_rows
-from arignote.viz.placement import nearest_rising
-from arignote.viz.simplex import shorten_lengths
+from arignote.viz.layout.layered import ROUTED_NODES, layout
+from arignote.viz.layout.layers import assign_rows, make_layered, order_and_back_edges
+from arignote.viz.layout.ordering import _first_order, count_crossings, order_rows
+from arignote.viz.layout.placement import nearest_rising
+from arignote.viz.layout.simplex import shorten_lengths
 from counting import calls
 
 

@@ -8,7 +8,7 @@ import arignote as ari
 import arignote.tensor as T
 from arignote.errors import GraphError
 from arignote.viz import GraphView, NodeKind, view
-from arignote.viz.model import MAX_PICTURE_BYTES
+from arignote.viz.drawing.model import MAX_PICTURE_BYTES
 from printing.graphs import chain, counted, softmax_regression, train_function
 
 

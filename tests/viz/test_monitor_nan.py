@@ -11,8 +11,8 @@ import arignote.tensor as T
 from arignote import function, grad, shared
 from arignote.errors import NanError
 from arignote.viz import watch
-from arignote.viz.monitor_history import OnNaN
-from arignote.viz.monitor_panels import LinePanel
+from arignote.viz.monitor.history import OnNaN
+from arignote.viz.monitor.panels import LinePanel
 from monitored import Recorder, Terminal, forever, recorded, sick
 
 

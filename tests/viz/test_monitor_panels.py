@@ -10,10 +10,10 @@ import pytest
 
 from arignote.compile.watched import CHANNELS
 from arignote.viz import watch
-from arignote.viz.monitor_feed import Batch, Feed
-from arignote.viz.monitor_histogram import histogram
-from arignote.viz.monitor_panels import LinePanel
-from arignote.viz.monitor_picture import picture, text
+from arignote.viz.monitor.feed import Batch, Feed
+from arignote.viz.monitor.histogram import histogram
+from arignote.viz.monitor.panels import LinePanel
+from arignote.viz.monitor.picture import picture, text
 from monitored import FakeClock, Recorder, Terminal, recorded, regression, sick
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,7 +14,7 @@ from arignote.compile.observers import watching
 from arignote.compile.probe import Probe
 from arignote.compile.watched import Role, by_default, by_name
 from arignote.viz import watch
-from arignote.viz.monitor_history import Points, Series, thinned
+from arignote.viz.monitor.history import Points, Series, thinned
 from monitored import by_hand, regression
 
 

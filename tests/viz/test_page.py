@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import arignote.tensor as T
-from arignote.viz import page as pages
-from arignote.viz import view
-from arignote.viz.document import document
-from arignote.viz.explorer import APP
-from arignote.viz.page import (
+from arignote.viz import files, view
+from arignote.viz.explorer.document import document
+from arignote.viz.explorer.explorer import APP
+from arignote.viz.output import page as pages
+from arignote.viz.output.page import (
     App,
     Theme,
     frame,
@@ -32,7 +32,7 @@ from arignote.viz.page import (
     script,
     style,
 )
-from arignote.viz.squeeze import column, squeezed
+from arignote.viz.output.squeeze import column, squeezed
 from printing.graphs import chain, train_function
 
 node = shutil.which("node")
@@ -76,7 +76,7 @@ def run_node(code: str, folder: Path) -> str:
 
 # ---- scripts ------------------------------------------------------------------------------------
 
-STATIC = sorted(path.name for path in pages.STATIC.glob("*.js"))
+STATIC = sorted(path.name for path in files.STATIC.glob("*.js"))
 
 
 @needs_node
@@ -95,7 +95,7 @@ def test_files_follow_what_they_import(name: str):
     order = modules(name)
     assert order[-1] == name
     for place, file in enumerate(order):
-        text = (pages.STATIC / file).read_text("utf-8")
+        text = (files.STATIC / file).read_text("utf-8")
         for needed in re.findall(r'from "\./([\w.]+)"', text):
             assert order.index(needed) < place
 
@@ -103,11 +103,11 @@ def test_files_follow_what_they_import(name: str):
 def test_files_that_import_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "a.js").write_text('import { b } from "./b.js";\nexport const a = 1;\n')
     (tmp_path / "b.js").write_text('import { a } from "./a.js";\nexport const b = 1;\n')
-    monkeypatch.setattr(pages, "STATIC", tmp_path)
-    pages.static_text.cache_clear()
+    monkeypatch.setattr(files, "STATIC", tmp_path)
+    files.static_text.cache_clear()
     with pytest.raises(ValueError, match="import each other"):
         modules("a.js")
-    pages.static_text.cache_clear()
+    files.static_text.cache_clear()
 
 
 def test_comments_go_and_strings_stay():

@@ -8,7 +8,6 @@ import json
 import shutil
 import subprocess
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,12 +18,14 @@ from arignote.config import config
 from arignote.errors import GraphError
 from arignote.rewrite import RULES
 from arignote.rewrite.replay import StepKind
-from arignote.viz import equations, passes, rewriting
-from arignote.viz.rewriting import MAX_OUTPUT_BYTES
-from arignote.viz.timeline import timeline_document
+from arignote.viz import files, passes
+from arignote.viz.output import equations
+from arignote.viz.timeline import rewriting
+from arignote.viz.timeline.rewriting import MAX_OUTPUT_BYTES
+from arignote.viz.timeline.timeline import timeline_document
 from rewrite.test_random_graphs import everything
 
-STATIC = Path(rewriting.__file__).with_name("static")
+STATIC = files.STATIC
 CHECK = """
 import { readFileSync } from "node:fs";
 import { graphAfter, sceneOfPlace, timelineOf } from "%s";

@@ -13,8 +13,8 @@ import pytest
 from arignote import config, errors, function, grad, profiling, shared, viz
 from arignote import tensor as T
 from arignote.compile.memory import Holding, MemoryPlan, Role
-from arignote.viz.memory_chart import memory_data, memory_svg
-from arignote.viz.profile_view import ProfileView, heats_of, icicle
+from arignote.viz.profiles.memory_chart import memory_data, memory_svg
+from arignote.viz.profiles.view import ProfileView, heats_of, icicle
 
 LINKERS = ["numpy"] + ["c"] * any(map(shutil.which, ("cc", "gcc", "clang")))
 
@@ -153,7 +153,7 @@ def test_charts_are_equal_for_equal_plans_and_small():
 
 
 def test_small_arrays_beyond_the_limit_are_one(monkeypatch):
-    monkeypatch.setattr("arignote.viz.memory_chart.MAX_HOLDINGS", 1)
+    monkeypatch.setattr("arignote.viz.profiles.memory_chart.MAX_HOLDINGS", 1)
     data = memory_data(PLAN)
     assert [holding[0] for holding in data["holdings"]] == ["a<b"]
     assert data["more"] == [10, 60, 60]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import arignote.tensor as T
 from arignote.viz import PictureOptions, to_svg, view
-from arignote.viz.glyphs import shorten, text_width
+from arignote.viz.drawing.glyphs import shorten, text_width
 from printing.graphs import softmax_regression, train_function
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,0 +1,1 @@
+"""Graphs as views: nodes and edges, and their static pictures and texts."""

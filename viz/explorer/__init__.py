@@ -1,0 +1,1 @@
+"""The explorer: a graph to fold, search and ask, and the summaries of functions."""

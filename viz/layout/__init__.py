@@ -1,0 +1,1 @@
+"""The layered layout: rows, order within rows, and places."""

@@ -1,0 +1,1 @@
+"""The monitor: what variables are like while a loop runs."""

@@ -1,0 +1,1 @@
+"""The forms in which notebooks show things: pages, tables, code, formulas."""

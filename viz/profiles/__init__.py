@@ -1,0 +1,1 @@
+"""Profiles and memory, as pages and pictures."""

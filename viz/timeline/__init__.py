@@ -1,0 +1,1 @@
+"""The optimisation of a function, step by step."""
