@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from arignote.compile.function import Function, function
+from arignote.compile.compiled import Function
+from arignote.compile.function import function
 from arignote.config import OnProblem, config
 from arignote.errors import InputError, MissingInputError, join_names, message
 from arignote.graph import Constant, SharedVariable, Variable, hooks, leaves

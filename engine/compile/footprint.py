@@ -14,7 +14,7 @@ from arignote.rewrite.sizes import EqualSizes
 from arignote.types import shape_text
 
 if TYPE_CHECKING:
-    from arignote.compile.function import Function
+    from arignote.compile.compiled import Function
 
 # What unknown sizes are taken to be for a function that has not been called.
 EXAMPLES = (100, 1_000, 10_000)

@@ -16,7 +16,7 @@ from arignote.lower.reasons import Reasons
 from arignote.lower.steps import LoopProgram, LoopStep, ProductStep
 
 if TYPE_CHECKING:
-    from arignote.compile.function import Function
+    from arignote.compile.compiled import Function
 
 # How many nodes below what a rewrite replaced are looked at for a user's node.
 MAX_SEARCH = 60

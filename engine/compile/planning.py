@@ -24,7 +24,7 @@ from arignote.lower.steps import AliasStep, LoopProgram, NodeStep, Part
 from arignote.rewrite.sizes import EqualSizes
 
 if TYPE_CHECKING:
-    from arignote.compile.function import Function
+    from arignote.compile.compiled import Function
 
 
 def memory(f: "Function", args: Sequence[Any], kwargs: Mapping[str, Any]) -> MemoryPlan:

@@ -25,7 +25,7 @@ from arignote.lower.limits import Limits
 from arignote.ops.dot import Dot
 
 if TYPE_CHECKING:
-    from arignote.compile.function import Function
+    from arignote.compile.compiled import Function
     from arignote.execute.finding import Finding
 
 Rows = dict[str, dict[str, float]]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arignote.compile.function import Function
+from arignote.compile.compiled import Function
 from arignote.compile.observers import Compute, observers
 from arignote.compile.timing import Timing
 from arignote.execute.profile import Profile

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from arignote import lazy
-from arignote.compile.function import Function
+from arignote.compile.compiled import Function
 from arignote.compile.memory import MemoryPlan
 from arignote.compile.observers import Compute
 from arignote.compile.planning import memory_of_shapes

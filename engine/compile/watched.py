@@ -18,7 +18,7 @@ from arignote.graph import (
 from arignote.graph.source import SourceLine
 
 if TYPE_CHECKING:
-    from arignote.compile.function import Function
+    from arignote.compile.compiled import Function
 
 STATISTICS = ("min", "max", "mean", "std", "nan", "inf", "norm")
 """What is computed of each variable."""
