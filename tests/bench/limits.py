@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from arignote.errors import CompilerMissingError
+from arignote.execute import runtime
+from arignote.execute.compiler import find_compiler
 from workloads import MLP_BATCH, MLP_SIZES, OTHER_BATCHES, RESIDUAL_WIDTH
 
 # Bytes read and written by one copy: what the caches hold, a large array, and beyond all caches.
@@ -36,7 +41,20 @@ def main() -> None:
     found["residual_products"] = best(residual_products(), seconds)
     for name, dtype in (("functions", "float32"), ("functions64", "float64")):
         found[name] = functions(dtype, seconds)
+    if (compiling := runtime_compiled()) is not None:
+        found["compiler"] = compiling
     print(json.dumps(found))
+
+
+def runtime_compiled() -> float | None:
+    """The time that the C compiler takes for the runtime, without which no function runs as C."""
+    try:
+        command = find_compiler().arguments(runtime.OPTIONS)
+    except CompilerMissingError:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["-o", f"{folder}/runtime.so", str(runtime.SOURCE), "-lm"]
+        return best(lambda: subprocess.run(command, check=True), 1.0)
 
 
 def best(step: Callable[[], object], seconds: float) -> float:

@@ -113,6 +113,8 @@ def _limits(limits: dict[str, float]) -> str:
         f"the products of a call of residual1000 {ms['residual_products']}",
         f"tanh and exp of 1,000,000 cached floats {ms['functions']}, doubles {ms['functions64']}",
     ]
+    if "compiler" in limits:
+        products.append(f"the C compiler on the runtime alone {ms['compiler']}")
     lines = "\n".join(f"- {line}" for line in [*copies, *products])
     return f"Limits, measured before and after the rest, the better of the two:\n\n{lines}"
 

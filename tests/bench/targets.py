@@ -46,10 +46,11 @@ class Target:
 
     def _near(self, results: Results) -> str:
         limit = self.limit(results)
-        time = results.median(self.row, US) or results.figure(self.row, US, "first")
         if limit is None:
             return ""
         seconds, what = limit
+        first = [results.figure(self.row, US, name) for name in ("first", "cold")]
+        time = results.median(self.row, US) or next(filter(None, first), None)
         share = f": {100 * seconds / time:.0f} % of our time" if time else ""
         return f"{what} {_time(seconds)}{share}"
 
@@ -154,6 +155,11 @@ def _products_bound(name: str, results: Results) -> tuple[float, str] | None:
     return None if seconds is None else (seconds, "its products with NumPy")
 
 
+def _compiler_bound(results: Results) -> tuple[float, str] | None:
+    seconds = results.limits.get("compiler")
+    return None if seconds is None else (seconds, "the C compiler on the runtime alone")
+
+
 def _functions_bound(row: str, results: Results) -> tuple[float, str] | None:
     """The time of the row's tanh and exp alone."""
     seconds = results.limits.get(COMPUTE_BOUND[row])
@@ -205,6 +211,7 @@ TARGETS = [
         "cold <= 0.2 s",
         0.2,
         partial(_figure, "build", "cold", lambda value: f"{value:.3g} s"),
+        _compiler_bound,
     ),
     Target(
         "build",
