@@ -96,25 +96,46 @@ export function countCrossings(graph) {
 /** Swap vertices that stand side by side while that takes crossings away. */
 function swapNeighbours(graph) {
   const place = placesInRows(graph);
-  const gained = (first, second) => {
-    let gain = 0;
-    for (const near of [graph.up, graph.down]) {
-      for (const mine of near[first]) {
-        for (const other of near[second]) gain += Math.sign(place[mine] - place[other]);
-      }
-    }
-    return gain;
-  };
+  const { up, down } = graph;
+  // A pair is looked at again when one of both, or what one is linked to, has moved.
+  let dirty = new Uint8Array(place.length).fill(1);
   for (let swapped = true, round = 0; swapped && round < 6; round++) {
+    const later = new Uint8Array(place.length);
+    const touch = (vertex) => {
+      dirty[vertex] = later[vertex] = 1;
+    };
     swapped = false;
     for (const row of graph.rows) {
       for (let k = 0; k + 1 < row.length; k++) {
-        const [first, second] = [row[k], row[k + 1]];
-        if (gained(first, second) <= 0) continue;
-        [row[k], row[k + 1]] = [second, first];
+        const first = row[k];
+        const second = row[k + 1];
+        if (!dirty[first] && !dirty[second]) continue;
+        if (gained(up[first], up[second], place) + gained(down[first], down[second], place) <= 0) continue;
+        row[k] = second;
+        row[k + 1] = first;
         [place[first], place[second]] = [place[second], place[first]];
         swapped = true;
+        for (const vertex of [first, second]) {
+          touch(vertex);
+          up[vertex].forEach(touch);
+          down[vertex].forEach(touch);
+        }
       }
     }
+    dirty = later;
   }
+}
+
+/** How many crossings go, less those that come, when what these belong to change places. */
+function gained(ours, theirs, place) {
+  let gain = 0;
+  for (let k = 0; k < ours.length; k++) {
+    const mine = place[ours[k]];
+    for (let n = 0; n < theirs.length; n++) {
+      const other = place[theirs[n]];
+      if (mine > other) gain += 1;
+      else if (mine < other) gain -= 1;
+    }
+  }
+  return gain;
 }
