@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 START_S = 120
+KEEP_BYTE_CODE = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 class Engine:
@@ -98,11 +99,15 @@ def _read(process: subprocess.Popen[str], answers: queue.Queue[str]) -> None:
 
 
 def empty_caches(folder: Path) -> dict[str, str]:
-    """The environment of a process whose engine finds no compiled code but in this folder."""
+    """The environment of a process whose engine finds no compiled code but in this folder.
+
+    Python's byte code is kept, as pip leaves it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ours = [os.environ.get("ARIGNOTE_FLAGS", ""), f"cache_dir={folder / 'arignote'}"]
     theirs = [os.environ.get("PYTENSOR_FLAGS", ""), f"base_compiledir={folder / 'pytensor'}"]
     return {
+        **KEEP_BYTE_CODE,
         "ARIGNOTE_FLAGS": ",".join(filter(None, ours)),
         "PYTENSOR_FLAGS": ",".join(filter(None, theirs)),
     }

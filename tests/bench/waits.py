@@ -17,6 +17,7 @@ from typing import Any
 
 import arignote as ari
 from arignote import viz
+from process import KEEP_BYTE_CODE
 
 TRIES = 5
 GRAPHS = (91, 455, 2793)  # ops
@@ -72,7 +73,7 @@ def imports(code: str, *modules: str) -> dict[str, Any]:
         return {"unable": True}
     tries = []
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "IPYTHONDIR": folder}
+        environment = {**os.environ, **KEEP_BYTE_CODE, "IPYTHONDIR": folder}
         for _ in range(1 + TRIES):  # the first writes the byte code
             command = [sys.executable, "-c", code]
             done = subprocess.run(
