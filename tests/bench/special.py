@@ -206,7 +206,7 @@ SPECIALS: dict[str, Special] = {
         lambda f: f"{milliseconds(f['median'])}, worst {milliseconds(f['worst'])}",
     ),
     "explorer": Special(
-        "a page with an explorer opened in headless Chromium until it is drawn, by ops",
+        "a page with an explorer opened in headless Chromium until it is drawn, by nodes",
         _ours(waits.explorers),
         _show_explorer,
     ),

@@ -260,11 +260,11 @@ TARGETS = [
     *(
         Target(
             "explorer",
-            f"{size} ops <= {bound:g} s",
+            f"{size} nodes <= {bound:g} s",
             bound,
             partial(_figure, "explorer", str(size), milliseconds),
         )
         for size, bound in {91: 0.1, 455: 0.2, 2793: 1.0, 10_000: 2.0}.items()
     ),
-    Target("explorer", "10,000 ops at >= 30 frames/s", 1 / 30, _frame),
+    Target("explorer", "10,000 nodes at >= 30 frames/s", 1 / 30, _frame),
 ]

@@ -20,8 +20,7 @@ from arignote import viz
 from process import KEEP_BYTE_CODE
 
 TRIES = 5
-GRAPHS = (91, 455, 2793)  # ops
-LARGE = 10_000  # nodes
+GRAPHS, LARGE = (91, 455, 2793), 10_000  # nodes
 IMPORT = """from time import thread_time as clock
 a = clock(); import numpy; b = clock(); import arignote; print(b - a, clock() - b)"""
 EXTENSION = """from time import thread_time as clock
@@ -130,14 +129,10 @@ def residual_net(layers: int) -> list[Any]:
     return [loss, *ari.grad(loss, weights)]
 
 
-def net_of(ops: int) -> list[Any]:
-    """A net of about so many ops."""
-    one, two = (_ops(residual_net(layers)) for layers in (1, 2))
-    return residual_net(max(1, round((ops - one) / (two - one)) + 1))
-
-
-def _ops(outputs: list[Any]) -> int:
-    return sum(node.kind is viz.NodeKind.OP for node in viz.view(outputs).nodes)
+def net_of(nodes: int) -> list[Any]:
+    """A net whose graph has about so many nodes."""
+    one, two = (len(viz.view(residual_net(layers)).nodes) for layers in (1, 2))
+    return residual_net(max(1, round((nodes - one) / (two - one)) + 1))
 
 
 def explorers() -> dict[str, Any]:
