@@ -158,8 +158,10 @@ def _show_import(figures: Figures) -> str:
 
 
 def _show_explorer(figures: Figures) -> str:
-    times = [f"{size}: {milliseconds(figures[size])}" for size in figures if size != "frames"]
-    return f"{', '.join(times)} ({figures['frames']:.0f} frames/s)"
+    sizes = [name for name in figures if name.isdigit()]
+    times = [f"{size}: {milliseconds(figures[size])}" for size in sizes]
+    empty = milliseconds(figures["empty"])
+    return f"{', '.join(times)} (empty: {empty}; {figures['frames']:.0f} frames/s)"
 
 
 SPECIALS: dict[str, Special] = {
@@ -206,7 +208,8 @@ SPECIALS: dict[str, Special] = {
         lambda f: f"{milliseconds(f['median'])}, worst {milliseconds(f['worst'])}",
     ),
     "explorer": Special(
-        "a page with an explorer opened in headless Chromium until it is drawn, by nodes",
+        "a page with an explorer, opened in headless Chromium, until it is drawn, by nodes;\n"
+        "beyond an empty page",
         _ours(waits.explorers),
         _show_explorer,
     ),

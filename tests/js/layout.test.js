@@ -7,7 +7,7 @@ import { layoutGraph } from "../../viz/static/layout.js";
 import { countCrossings, orderRows } from "../../viz/static/ordering.js";
 import { nearestRising } from "../../viz/static/placement.js";
 import { makeLayered, orderAndBackEdges } from "../../viz/static/rows.js";
-import { shortenLengths } from "../../viz/static/simplex.js";
+import { Lengths, shortenLengths } from "../../viz/static/simplex.js";
 import { randomEdges, seeded } from "./graphs.js";
 
 const CASES = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((seed) => [10, 60, 200, 420].map((count) => [seed, count]));
@@ -113,7 +113,7 @@ test("counted crossings are those that comparing all pairs of edges finds", () =
     const place = new Map(graph.rows.flatMap((row) => row.map((vertex, k) => [vertex, k])));
     let crossings = 0;
     for (const row of graph.rows) {
-      const parts = row.flatMap((vertex) => graph.down[vertex].map((end) => [place.get(vertex), place.get(end)]));
+      const parts = row.flatMap((vertex) => [...graph.down.of(vertex)].map((end) => [place.get(vertex), place.get(end)]));
       parts.forEach(([a, b], i) => parts.slice(0, i).forEach(([c, d]) => (crossings += (a - c) * (b - d) < 0 ? 1 : 0)));
     }
     assert.equal(countCrossings(graph), crossings);
@@ -151,7 +151,9 @@ test("shortened lengths are the least that trying all places finds", () => {
       const x = [0, ...[0, 1, 2, 3, 4].map((k) => (Math.floor(code / 9 ** k) % 9) - 2)];
       if (kept(x)) least = Math.min(least, cost(x));
     }
-    const found = shortenLengths([0, 3, 6, 9, 12, -5], constraints, 100);
+    const lengths = new Lengths(constraints.length);
+    for (const constraint of constraints) lengths.add(...constraint);
+    const found = shortenLengths([0, 3, 6, 9, 12, -5], lengths, 100);
     assert.ok(kept(found));
     assert.ok(Math.abs(cost(found) - least) < 1e-9, `${cost(found)} ${least}`);
   }

@@ -109,7 +109,7 @@ class GraphView(GraphData):
         )
         return found
 
-    @property
+    @cached_property
     def svg(self) -> str:
         """The graph as an SVG picture."""
         return to_svg(self, self.options)

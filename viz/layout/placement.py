@@ -58,9 +58,9 @@ def place_aligned(graph: Layered, spacing: Spacing) -> list[float]:
     # Parts of a graph that no edge connects are held together, weakly, from the left.
     constraints += [(len(starts), block, 0.0, 1e-4) for block in range(len(blocks))]
     starts.append(min(places, default=0.0))
-    done = list(shorten_lengths(starts, constraints, 100 + 2 * len(starts)))[: len(blocks)]
+    done = shorten_lengths(starts, constraints, 100 + 2 * len(starts))[: len(blocks)]
     _centre_free(done, gaps, pulls)
-    return [float(done[block]) for block in block_of]
+    return [done[block] for block in block_of]
 
 
 def _blocks(graph: Layered) -> list[int]:

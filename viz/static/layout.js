@@ -32,7 +32,8 @@ export function layoutGraph(sizes, edges, { ends = [], entries = 0, exits = 0, r
     graph = makeLayered(count, edges, standIns, held);
   }
   orderRows(graph, standIns);
-  const widths = graph.rowOf.map((_, vertex) => (vertex < count ? sizes[vertex][0] : 0));
+  const widths = new Float64Array(graph.rowOf.length); // stand-ins have none
+  for (let node = 0; node < count; node++) widths[node] = sizes[node][0];
   const between = (left, right) =>
     (widths[left] + widths[right]) / 2 +
     (left < count && right < count && widths[left] && widths[right] ? NODE_GAP : EDGE_GAP);
@@ -53,14 +54,15 @@ export function layoutGraph(sizes, edges, { ends = [], entries = 0, exits = 0, r
 
 /** Top and bottom of each row; rows stand further apart where edges between them run far. */
 function bandsOf(graph, sizes, centre) {
+  const { first, to } = graph.down;
   let y = 0;
   return graph.rows.map((row) => {
     let [height, reach] = [0, 0];
     for (const vertex of row) {
       if (vertex < graph.count) height = Math.max(height, sizes[vertex][1]);
-      for (const other of graph.down[vertex]) {
-        if (graph.rowOf[other] !== graph.rowOf[vertex] + 1) continue;
-        reach = Math.max(reach, Math.abs(centre[vertex] - centre[other]));
+      for (let k = first[vertex]; k < first[vertex + 1]; k++) {
+        if (graph.rowOf[to[k]] !== graph.rowOf[vertex] + 1) continue;
+        reach = Math.max(reach, Math.abs(centre[vertex] - centre[to[k]]));
       }
     }
     const band = [y, y + height];

@@ -10,8 +10,8 @@ export function orderRows(graph, standIns) {
   let best = countCrossings(graph);
   let bestRows = graph.rows.map((row) => [...row]);
   let idle = 0;
-  const limit = graph.rowOf.length > 1500 ? 8 : 14;
-  for (let sweep = 0; sweep < limit && best && idle < 4; sweep++) {
+  const [limit, patience] = graph.rowOf.length > 1500 ? [8, 2] : [14, 4];
+  for (let sweep = 0; sweep < limit && best && idle < patience; sweep++) {
     sweepRows(graph, sweep % 2 === 0);
     swapNeighbours(graph);
     const crossings = countCrossings(graph);
@@ -26,18 +26,19 @@ export function orderRows(graph, standIns) {
 
 /** Order rows as a walk from the last row upward meets vertices, arguments left to right. */
 function firstOrder(graph) {
-  const seen = new Uint8Array(graph.rowOf.length);
+  const { up, down, rowOf } = graph;
+  const seen = new Uint8Array(rowOf.length);
   const rows = graph.rows.map(() => []);
   const stack = [];
   for (let vertex = seen.length - 1; vertex >= 0; vertex--) {
-    if (!graph.down[vertex].length) stack.push(vertex);
+    if (!down.count(vertex)) stack.push(vertex);
   }
   while (stack.length) {
     const vertex = stack.pop();
     if (seen[vertex]) continue;
     seen[vertex] = 1;
-    rows[graph.rowOf[vertex]].push(vertex);
-    for (let k = graph.up[vertex].length - 1; k >= 0; k--) stack.push(graph.up[vertex][k]);
+    rows[rowOf[vertex]].push(vertex);
+    for (let k = up.first[vertex + 1] - 1; k >= up.first[vertex]; k--) stack.push(up.to[k]);
   }
   graph.rows = rows;
 }
@@ -58,15 +59,19 @@ function placeRow(row, place) {
 function sweepRows(graph, downward) {
   const place = placesInRows(graph);
   const keys = new Float64Array(place.length);
-  const [near, at] = downward ? [graph.up, graph.upAt] : [graph.down, graph.downAt];
-  for (const row of downward ? graph.rows : [...graph.rows].reverse()) {
-    for (const vertex of row) {
-      const others = near[vertex];
-      let sum = others.length ? 0 : place[vertex];
-      for (let k = 0; k < others.length; k++) sum += place[others[k]] + at[vertex][k];
-      keys[vertex] = sum / (others.length || 1);
+  const { first, to, at } = downward ? graph.up : graph.down;
+  const byKey = (a, b) => keys[a] - keys[b];
+  for (let step = 0; step < graph.rows.length; step++) {
+    const row = graph.rows[downward ? step : graph.rows.length - 1 - step];
+    for (let n = 0; n < row.length; n++) {
+      const vertex = row[n];
+      const begin = first[vertex];
+      const end = first[vertex + 1];
+      let sum = begin < end ? 0 : place[vertex];
+      for (let k = begin; k < end; k++) sum += place[to[k]] + at[k];
+      keys[vertex] = sum / (end - begin || 1);
     }
-    row.sort((a, b) => keys[a] - keys[b]);
+    row.sort(byKey);
     placeRow(row, place);
   }
 }
@@ -74,22 +79,26 @@ function sweepRows(graph, downward) {
 /** The number of pairs of edges that cross between neighbouring rows. */
 export function countCrossings(graph) {
   const place = placesInRows(graph);
+  const { first, to } = graph.down;
+  const ends = new Float64Array(to.length); // of the row's edges met so far, in order
   let total = 0;
-  graph.rows.forEach((row, number) => {
-    const width = graph.rows[number + 1]?.length ?? 0;
-    const tree = new Int32Array(width + 1); // a Fenwick tree of the ends met so far
+  for (let number = 0; number + 1 < graph.rows.length; number++) {
+    const row = graph.rows[number];
     let seen = 0;
-    for (const vertex of row) {
-      const below = graph.down[vertex].map((other) => place[other] + (width - 1) / 2 + 1);
-      for (const end of below) {
-        let upTo = 0;
-        for (let k = end; k > 0; k -= k & -k) upTo += tree[k];
-        total += seen - upTo;
+    for (let n = 0; n < row.length; n++) {
+      const begin = first[row[n]];
+      for (let k = begin; k < first[row[n] + 1]; k++) {
+        const end = place[to[k]];
+        let at = seen;
+        for (; at && ends[at - 1] > end; at--) ends[at] = ends[at - 1];
+        ends[at] = end;
+        total += seen - at;
+        seen += 1;
+        // Those that leave the same vertex do not cross.
+        for (let own = begin; own < k; own++) if (place[to[own]] > end) total -= 1;
       }
-      for (const end of below) for (let k = end; k <= width; k += k & -k) tree[k] += 1;
-      seen += below.length;
     }
-  });
+  }
   return total;
 }
 
@@ -101,24 +110,25 @@ function swapNeighbours(graph) {
   let dirty = new Uint8Array(place.length).fill(1);
   for (let swapped = true, round = 0; swapped && round < 6; round++) {
     const later = new Uint8Array(place.length);
-    const touch = (vertex) => {
-      dirty[vertex] = later[vertex] = 1;
+    const touch = ({ first, to }, vertex) => {
+      for (let k = first[vertex]; k < first[vertex + 1]; k++) dirty[to[k]] = later[to[k]] = 1;
     };
     swapped = false;
     for (const row of graph.rows) {
       for (let k = 0; k + 1 < row.length; k++) {
-        const first = row[k];
-        const second = row[k + 1];
-        if (!dirty[first] && !dirty[second]) continue;
-        if (gained(up[first], up[second], place) + gained(down[first], down[second], place) <= 0) continue;
-        row[k] = second;
-        row[k + 1] = first;
-        [place[first], place[second]] = [place[second], place[first]];
+        const ours = row[k];
+        const theirs = row[k + 1];
+        if (!dirty[ours] && !dirty[theirs]) continue;
+        if (gained(up, ours, theirs, place) + gained(down, ours, theirs, place) <= 0) continue;
+        row[k] = theirs;
+        row[k + 1] = ours;
+        place[ours] += 1;
+        place[theirs] -= 1;
         swapped = true;
-        for (const vertex of [first, second]) {
-          touch(vertex);
-          up[vertex].forEach(touch);
-          down[vertex].forEach(touch);
+        for (const vertex of [ours, theirs]) {
+          dirty[vertex] = later[vertex] = 1;
+          touch(up, vertex);
+          touch(down, vertex);
         }
       }
     }
@@ -126,13 +136,13 @@ function swapNeighbours(graph) {
   }
 }
 
-/** How many crossings go, less those that come, when what these belong to change places. */
-function gained(ours, theirs, place) {
+/** How many crossings go, less those that come, when two vertices change places. */
+function gained({ first, to }, ours, theirs, place) {
   let gain = 0;
-  for (let k = 0; k < ours.length; k++) {
-    const mine = place[ours[k]];
-    for (let n = 0; n < theirs.length; n++) {
-      const other = place[theirs[n]];
+  for (let k = first[ours]; k < first[ours + 1]; k++) {
+    const mine = place[to[k]];
+    for (let n = first[theirs]; n < first[theirs + 1]; n++) {
+      const other = place[to[n]];
       if (mine > other) gain += 1;
       else if (mine < other) gain -= 1;
     }

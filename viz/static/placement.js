@@ -1,7 +1,7 @@
 /** Horizontal places of the vertices of a drawing whose rows are ordered. */
 
 import { placesInRows } from "./ordering.js";
-import { shortenLengths } from "./simplex.js";
+import { Lengths, shortenLengths } from "./simplex.js";
 
 // Straight edges between nodes matter more than straight ends of long edges; their middles always
 // are straight, bends where they cross excepted. By how many ends are nodes:
@@ -9,78 +9,95 @@ const PULL_WEIGHTS = [8, 1, 2];
 
 /** The centre of each vertex with sideways lengths of edges as short as can be. */
 export function placeAligned(graph, between, at, widths) {
-  const root = blocksOf(graph);
-  const blocks = [...new Set(root)].sort((a, b) => a - b);
-  const numberOf = new Map(blocks.map((block, number) => [block, number]));
-  const blockOf = root.map((block) => numberOf.get(block));
-  const begin = compactBlocks(graph.rows, root, between);
-  const places = blocks.map((block) => begin[block]);
-  const gaps = new Map();
-  for (const row of graph.rows) {
-    for (let k = 0; k + 1 < row.length; k++) {
-      const [left, right] = [blockOf[row[k]], blockOf[row[k + 1]]];
-      const key = left * blocks.length + right;
-      const gap = Math.max(gaps.get(key)?.[2] ?? 0, between(row[k], row[k + 1]));
-      gaps.set(key, [left, right, gap, 0]);
-    }
-  }
+  const { count, blockOf } = blocksOf(graph);
+  const gaps = gapsOf(graph.rows, blockOf, between);
+  const places = compactBlocks(count, gaps);
   const pulls = pullsOf(graph, blockOf, at, widths);
-  const constraints = [...gaps.values()];
+  const lengths = new Lengths(gaps.length + 2 * pulls.length + count);
+  for (const [left, right, gap] of gaps) lengths.add(left, right, gap, 0);
   const starts = [...places];
   for (const [first, second, shift, weight] of pulls) {
     // |x - y| = (x - m) + (y - m) for the smaller one m, which is a place of its own.
-    constraints.push([starts.length, first, -shift, weight], [starts.length, second, 0, weight]);
+    lengths.add(starts.length, first, -shift, weight);
+    lengths.add(starts.length, second, 0, weight);
     starts.push(Math.min(places[first] + shift, places[second]));
   }
   // Parts of a graph that no edge connects are held together, weakly, from the left.
-  for (let block = 0; block < blocks.length; block++) {
-    constraints.push([starts.length, block, 0, 1e-4]);
-  }
+  for (let block = 0; block < count; block++) lengths.add(starts.length, block, 0, 1e-4);
   starts.push(places.reduce((low, place) => Math.min(low, place), Infinity));
-  const steps = Math.min(100 + 2 * starts.length, Math.ceil(1.5e7 / constraints.length));
-  const done = shortenLengths(starts, constraints, steps).subarray(0, blocks.length);
-  centreFree(done, [...gaps.values()], pulls);
-  return blockOf.map((block) => done[block]);
+  const steps = Math.min(100 + 2 * starts.length, Math.ceil(1.5e7 / lengths.count));
+  const done = shortenLengths(starts, lengths, steps).subarray(0, count);
+  centreFree(done, gaps, pulls);
+  return Array.from(blockOf, (block) => done[block]);
 }
 
-/** For each vertex the first of its block: the stand-ins of a long edge, between crossings. */
+/** For each vertex its block, by number: the stand-ins of a long edge, between crossings. */
 function blocksOf(graph) {
-  const root = graph.rowOf.map((_, vertex) => vertex);
+  const { rowOf, up } = graph;
+  const root = Int32Array.from(rowOf, (_, vertex) => vertex);
   const place = placesInRows(graph);
   for (const lower of graph.rows.slice(1)) {
     // Of inner parts that cross, the ones after the furthest so far bend.
     let furthest = -Infinity;
     for (const vertex of lower) {
-      const above = graph.up[vertex][0];
-      if (vertex < graph.count || above < graph.count || place[above] <= furthest) continue;
+      if (vertex < graph.count) continue;
+      const above = up.to[up.first[vertex]];
+      if (above < graph.count || place[above] <= furthest) continue;
       furthest = place[above];
       root[vertex] = root[above];
     }
   }
-  return root;
+  // A root comes before the rest of its block.
+  let count = 0;
+  const blockOf = root.map((block, vertex) => (block === vertex ? count++ : -1));
+  for (let vertex = 0; vertex < root.length; vertex++) blockOf[vertex] = blockOf[root[vertex]];
+  return { count, blockOf };
+}
+
+/** How far blocks that stand side by side keep apart: [left, right, distance]. */
+function gapsOf(rows, blockOf, between) {
+  const found = new Map();
+  for (const row of rows) {
+    for (let k = 0; k + 1 < row.length; k++) {
+      const [left, right] = [blockOf[row[k]], blockOf[row[k + 1]]];
+      const key = left * blockOf.length + right;
+      const distance = between(row[k], row[k + 1]);
+      const gap = found.get(key);
+      if (!gap) found.set(key, [left, right, distance]);
+      else if (gap[2] < distance) gap[2] = distance;
+    }
+  }
+  return [...found.values()];
 }
 
 /** What edges between blocks ask for: [first, second, shift, weight], second = first + shift. */
 function pullsOf(graph, blockOf, at, widths) {
-  const pulls = new Map();
+  const { up, down, count } = graph;
+  const pulls = [];
+  const known = new Map(); // of a pair of blocks
   graph.chains.forEach((chain, number) => {
+    const [leaving = 0, entering = 0] = at[number] ?? [];
     for (let k = 0; k + 1 < chain.length; k++) {
       const [upper, lower] = [chain[k], chain[k + 1]];
       const [first, second] = [blockOf[upper], blockOf[lower]];
       if (first === second) continue;
-      const [leaving, entering] = at[number] ?? [];
-      const out = k === 0 ? (leaving ?? 0) * widths[upper] : 0;
-      const into = k + 2 === chain.length ? (entering ?? 0) * widths[lower] : 0;
-      const ends = (upper < graph.count ? 1 : 0) + (lower < graph.count ? 1 : 0);
-      const alone = graph.down[upper].length === 1 || graph.up[lower].length === 1;
+      const out = k === 0 ? leaving * widths[upper] : 0;
+      const into = k + 2 === chain.length ? entering * widths[lower] : 0;
+      const ends = (upper < count ? 1 : 0) + (lower < count ? 1 : 0);
+      const alone = down.count(upper) === 1 || up.count(lower) === 1;
       const weight = PULL_WEIGHTS[ends] + (ends === 2 && alone ? 1 : 0);
-      const key = `${first},${second},${out - into}`;
-      const pull = pulls.get(key) ?? [first, second, out - into, 0];
-      pull[3] += weight;
-      pulls.set(key, pull);
+      const key = first * blockOf.length + second;
+      const same = known.get(key)?.find((pull) => pull[2] === out - into);
+      if (same) {
+        same[3] += weight;
+        continue;
+      }
+      pulls.push([first, second, out - into, weight]);
+      if (known.has(key)) known.get(key).push(pulls[pulls.length - 1]);
+      else known.set(key, [pulls[pulls.length - 1]]);
     }
   });
-  return [...pulls.values()];
+  return pulls;
 }
 
 /** Move what is pulled equally to both sides into the middle; a straight chain moves as one. */
@@ -137,36 +154,33 @@ function straightChains(places, pulls) {
   return group;
 }
 
-/** The centre of each vertex with every block as far left as it goes, then pulled right. */
-function compactBlocks(rows, root, between) {
-  const after = new Map();
-  const waiting = new Map();
-  for (const row of rows) for (const vertex of row) waiting.set(root[vertex], 0);
-  for (const row of rows) {
-    for (let k = 0; k + 1 < row.length; k++) {
-      const [left, right] = [root[row[k]], root[row[k + 1]]];
-      if (!after.has(left)) after.set(left, []);
-      after.get(left).push([right, between(row[k], row[k + 1])]);
-      waiting.set(right, waiting.get(right) + 1);
-    }
+/** The place of each block as far left as it goes, then pulled right. */
+function compactBlocks(count, gaps) {
+  const after = Array.from({ length: count }, () => []);
+  const waiting = new Int32Array(count);
+  for (const gap of gaps) {
+    after[gap[0]].push(gap);
+    waiting[gap[1]] += 1;
   }
-  const place = new Float64Array(root.length);
-  const ready = [...waiting.keys()].filter((block) => !waiting.get(block));
+  const place = new Float64Array(count);
+  const ready = [];
+  for (let block = 0; block < count; block++) if (!waiting[block]) ready.push(block);
   const order = [];
   while (ready.length) {
     const block = ready.pop();
     order.push(block);
-    for (const [other, gap] of after.get(block) ?? []) {
-      place[other] = Math.max(place[other], place[block] + gap);
-      waiting.set(other, waiting.get(other) - 1);
-      if (!waiting.get(other)) ready.push(other);
+    for (const [, right, distance] of after[block]) {
+      place[right] = Math.max(place[right], place[block] + distance);
+      waiting[right] -= 1;
+      if (!waiting[right]) ready.push(right);
     }
   }
   for (const block of order.reverse()) {
-    const limit = (after.get(block) ?? []).map(([other, gap]) => place[other] - gap);
-    if (limit.length) place[block] = Math.max(place[block], Math.min(...limit));
+    let limit = Infinity;
+    for (const [, right, distance] of after[block]) limit = Math.min(limit, place[right] - distance);
+    if (limit < Infinity) place[block] = Math.max(place[block], limit);
   }
-  return root.map((block) => place[block]);
+  return place;
 }
 
 // ---- least squares placement ----------------------------------------------------------------
@@ -182,15 +196,16 @@ export function placeBySweeps(graph, between) {
   });
   for (let sweep = 0; sweep < 6; sweep++) {
     const downward = sweep % 2 === 0;
-    const near = downward ? graph.up : graph.down;
+    const { first, to } = downward ? graph.up : graph.down;
     for (let step = 0; step < graph.rows.length; step++) {
       const number = downward ? step : graph.rows.length - 1 - step;
       const [row, line] = [graph.rows[number], offsets[number]];
       const wanted = row.map((vertex, k) => {
-        if (!near[vertex].length) return centre[vertex] - line[k];
+        const [begin, end] = [first[vertex], first[vertex + 1]];
+        if (begin === end) return centre[vertex] - line[k];
         let sum = 0;
-        for (const other of near[vertex]) sum += centre[other];
-        return sum / near[vertex].length - line[k];
+        for (let link = begin; link < end; link++) sum += centre[to[link]];
+        return sum / (end - begin) - line[k];
       });
       nearestRising(wanted).forEach((x, k) => (centre[row[k]] = x + line[k]));
     }

@@ -1,6 +1,6 @@
 /** Rows of a layered drawing: which one a node goes to, and stand-ins for edges that pass rows. */
 
-import { shortenLengths } from "./simplex.js";
+import { Lengths, shortenLengths } from "./simplex.js";
 
 /** Up to this size long edges are led around boxes; beyond it a drawing must be quick. */
 export const ROUTED_NODES = 300;
@@ -71,16 +71,18 @@ export function assignRows(count, edges, order) {
 function shortestRows(row, edges) {
   const last = row.length;
   if (!last) return [];
-  const constraints = edges.map(([start, end]) => [start, end, 1, 1]);
-  for (let node = 0; node < last; node++) constraints.push([node, last, 0, 0.5 / last]);
-  const places = shortenLengths([...row, Math.max(...row)], constraints, 4 * last);
+  const lengths = new Lengths(edges.length + last);
+  for (const [start, end] of edges) lengths.add(start, end, 1, 1);
+  for (let node = 0; node < last; node++) lengths.add(node, last, 0, 0.5 / last);
+  const places = shortenLengths([...row, Math.max(...row)], lengths, 4 * last);
   const top = Math.min(...places);
-  return [...places.subarray(0, last)].map((place) => Math.round(place - top));
+  return Array.from(places.subarray(0, last), (place) => Math.round(place - top));
 }
 
 /**
  * The graph in rows; with `standIns` every edge has a vertex in each row that it passes.
  * Of the nodes the last `entries + exits` are held in a first and a last row of their own.
+ * `chains` has for each edge the vertices that it runs through; `up` and `down` are `Links`.
  */
 export function makeLayered(count, edges, standIns, { entries = 0, exits = 0, at = [] } = {}) {
   const real = count - entries - exits;
@@ -92,49 +94,83 @@ export function makeLayered(count, edges, standIns, { entries = 0, exits = 0, at
   for (let node = 0; node < real; node++) rowOf[node] += shift;
   const last = rowOf.reduce((high, value) => Math.max(high, value), shift - 1) + 1;
   for (let node = real; node < count; node++) rowOf.push(node < real + entries ? 0 : last);
-  const lists = () => Array.from({ length: count }, () => []);
   const rows = Array.from({ length: last + (exits ? 1 : 0) }, () => []);
-  const graph = { count, rows, rowOf, up: lists(), down: lists(), upAt: lists(), downAt: lists() };
   rowOf.forEach((row, node) => rows[row].push(node));
-  graph.chains = forward.map(([start, end], number) => {
+  const chains = forward.map(([start, end]) => {
     if (start === end) return [start];
-    const [leaving, entering] = at[number] ?? [];
-    const chain = connect(graph, start, end, standIns, leaving ?? 0, entering);
-    return back.has(number) ? chain.reverse() : chain;
+    const chain = [start];
+    for (let row = rowOf[start] + 1; standIns && row < rowOf[end]; row++) {
+      chain.push(rowOf.length);
+      rows[row].push(rowOf.length);
+      rowOf.push(row);
+    }
+    chain.push(end);
+    return chain;
   });
-  portsOfArguments(graph);
-  return graph;
+  const { up, down } = linked(rowOf.length, chains, at);
+  for (const number of back) chains[number].reverse();
+  return { count, rows, rowOf: Int32Array.from(rowOf), up, down, chains };
 }
 
-/** Connect two nodes, through new stand-in vertices where asked; the vertices passed. */
-function connect(graph, start, end, standIns, leaving, entering) {
-  const chain = [start];
-  if (standIns) {
-    for (let row = graph.rowOf[start] + 1; row < graph.rowOf[end]; row++) {
-      chain.push(graph.rowOf.length);
-      graph.rows[row].push(graph.rowOf.length);
-      graph.rowOf.push(row);
-      for (const list of [graph.up, graph.down, graph.upAt, graph.downAt]) list.push([]);
+/**
+ * The neighbours of every vertex in one direction, in one array for all: those of a vertex are
+ * `to[k]` for k from `first[vertex]` to before `first[vertex + 1]`, and `at[k]` is where on the
+ * neighbour the edge ends, in places from its middle.
+ */
+class Links {
+  constructor(sizes) {
+    this.first = new Int32Array(sizes.length + 1);
+    for (let k = 0; k < sizes.length; k++) this.first[k + 1] = this.first[k] + sizes[k];
+    this.next = this.first.slice(); // where each vertex's next one goes
+    this.to = new Int32Array(this.first[sizes.length]);
+    this.at = new Float64Array(this.to.length);
+  }
+
+  add(vertex, other, at) {
+    const k = this.next[vertex]++;
+    this.to[k] = other;
+    this.at[k] = at;
+  }
+
+  count(vertex) {
+    return this.first[vertex + 1] - this.first[vertex];
+  }
+
+  /** The neighbours of a vertex. */
+  of(vertex) {
+    return this.to.subarray(this.first[vertex], this.first[vertex + 1]);
+  }
+}
+
+/** The links of edges that run through the given vertices, those of arguments in order. */
+function linked(count, chains, at) {
+  const [above, below] = [new Int32Array(count), new Int32Array(count)];
+  for (const chain of chains) {
+    for (let k = 0; k + 1 < chain.length; k++) {
+      below[chain[k]] += 1;
+      above[chain[k + 1]] += 1;
     }
   }
-  chain.push(end);
-  for (let k = 0; k + 1 < chain.length; k++) {
-    graph.down[chain[k]].push(chain[k + 1]);
-    graph.downAt[chain[k]].push(k + 2 === chain.length ? entering : 0);
-    graph.up[chain[k + 1]].push(chain[k]);
-    graph.upAt[chain[k + 1]].push(k ? 0 : leaving);
-  }
-  return chain;
+  const [up, down] = [new Links(above), new Links(below)];
+  chains.forEach((chain, number) => {
+    const [leaving = 0, entering = NaN] = at[number] ?? [];
+    for (let k = 0; k + 1 < chain.length; k++) {
+      down.add(chain[k], chain[k + 1], k + 2 === chain.length ? entering : 0);
+      up.add(chain[k + 1], chain[k], k ? 0 : leaving);
+    }
+  });
+  portsOfArguments(up, down);
+  return { up, down };
 }
 
 /** Where edges enter a user if nothing was said: arguments left to right in one place's width. */
-function portsOfArguments(graph) {
-  graph.down.forEach((users, vertex) => {
-    users.forEach((user, k) => {
-      if (graph.downAt[vertex][k] !== undefined) return;
-      const near = graph.up[user];
+function portsOfArguments(up, down) {
+  for (let vertex = 0; vertex + 1 < down.first.length; vertex++) {
+    for (let k = down.first[vertex]; k < down.first[vertex + 1]; k++) {
+      if (!Number.isNaN(down.at[k])) continue;
+      const near = up.of(down.to[k]);
       const one = near.length === 1 || near.length > 8;
-      graph.downAt[vertex][k] = one ? 0 : (near.indexOf(vertex) + 1) / (near.length + 1) - 0.5;
-    });
-  });
+      down.at[k] = one ? 0 : (near.indexOf(vertex) + 1) / (near.length + 1) - 0.5;
+    }
+  }
 }

@@ -51,7 +51,7 @@ export class GraphStage {
     this.canvas.hidden = !onCanvas;
     this.drawn.firstElementChild.innerHTML = onCanvas ? "" : sceneMarkup(scene, paint, palette, labels);
     this.hover(-1);
-    this.drawMinimap();
+    this.mapped = false;
     this.draw();
   }
 
@@ -109,6 +109,7 @@ export class GraphStage {
   }
 
   drawMinimap() {
+    this.mapped = true;
     const { width, height } = this.scene;
     const shrink = Math.min(MINIMAP[0] / width, MINIMAP[1] / height);
     const by = Math.max(shrink, MINIMAP_LEAST / Math.max(Math.min(width, height), 1)) || 1;
@@ -143,6 +144,7 @@ export class GraphStage {
     const all = seen[0] <= 0 && seen[1] <= 0 && seen[2] >= wide && seen[3] >= high;
     this.minimap.hidden = !this.withMinimap || all;
     if (this.minimap.hidden) return;
+    if (!this.mapped) this.drawMinimap();
     const cut = (value, limit, by) => Math.min(Math.max(value, 0), limit) * by;
     const [left, right] = [seen[0], seen[2]].map((value) => cut(value, wide, this.squeeze[0]));
     const [top, bottom] = [seen[1], seen[3]].map((value) => cut(value, high, this.squeeze[1]));

@@ -7,9 +7,11 @@
     root.textContent = text;
     root.style.cssText = "font:13px/1.5 sans-serif;padding:12px";
   };
-  const unpacked = (element) => {
-    const bytes = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+  const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const unpacked = ({ textContent: text }) => {
+    const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : bytesOf(text);
+    const unpacking = new Response(bytes).body.pipeThrough(new DecompressionStream("deflate"));
+    return new Response(unpacking).json();
   };
   const add = (kind, text) => {
     document.head.appendChild(document.createElement(kind)).textContent = text;
