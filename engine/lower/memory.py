@@ -43,15 +43,21 @@ def _with_aliases(
     aliases: dict[Variable, AliasStep],
     seen: set[Variable],
 ) -> None:
-    """Adds to the steps of a part the looks at memory that are needed and not among them yet."""
-    waiting, missing = list(needed), list[AliasStep]()
+    """Adds to the steps of a part the looks at memory that are needed and not among them yet.
+
+    A look at another look comes after that one.
+    """
+    waiting = list(needed)
     while waiting:
-        x = waiting.pop()
-        if x in aliases and x not in seen:
+        x = waiting[-1]
+        if x not in aliases or x in seen:
+            waiting.pop()
+            continue
+        first = [y for y in aliases[x].inputs if y in aliases and y not in seen]
+        if not first:
             seen.add(x)
-            missing.append(aliases[x])
-            waiting.extend(aliases[x].inputs)
-    steps.extend(reversed(missing))
+            steps.append(aliases[x])
+        waiting.extend(first)
 
 
 def _plan(part: Part, later: set[Variable], table: SizeTable, in_place: bool) -> None:

@@ -113,6 +113,7 @@ def test_random_graphs_in_many_jobs(seeds, monkeypatch):
 KNOWN = {
     (337, 9): "a result that a product also looks at in another way",
     (366, 9): "a result that a reshape looks at",
+    (5000629, 30): "two looks at one look at memory, in one product",
     (6940, 12): "numbers counted along an axis of size 1 that meets another",
 }
 
