@@ -133,6 +133,12 @@ class Pass:
         new = make.rebuilt(node, [done[x] for x in node.inputs], self.reuse)
         after = new.outputs[variable.index]
         make.uses[after] += self.uses.get(variable, 1)
+        known = done.get(after)
+        if known is not None:
+            done[variable] = known
+            if self.recorder is not None:
+                self.recorder.joined(self, variable, known)
+            return
         firing = fire(self.rules, make, after) if len(new.outputs) == 1 else None
         if firing is None:
             done[after] = done[variable] = after

@@ -51,6 +51,9 @@ class Recorder(Protocol):
     ) -> None:
         """The driver rebuilt a variable on rewritten inputs, and a rule fired at it or none did."""
 
+    def joined(self, state: Progress, variable: Variable, known: Variable) -> None:
+        """The driver found a variable that equals one for which it has put `known`."""
+
     def folded(self, old: FunctionGraph, new: FunctionGraph) -> None:
         """What depends on constants only was computed."""
 

@@ -162,7 +162,23 @@ class _Watcher:
             self._end_merging()
             self._fired(state, self.mirror.key(variable.owner), firing)
         elif after.owner is not variable.owner:
-            self._rebuilt(variable.owner, after.owner)
+            # A node on rewritten inputs keeps its key.
+            self.mirror.rename(after.owner, self.mirror.key(variable.owner))
+        self._spent += perf_counter() - began
+
+    def joined(self, state: Progress, variable: Variable, known: Variable) -> None:
+        began = perf_counter()
+        node = variable.owner
+        assert node is not None
+        key, kept = self.mirror.key(node), self._shown(state, known)
+        if kept.key != key:
+            if len(self._merged) < MAX_LINES:
+                self._merged.append(Excerpt(self.mirror.nodes).text(Ref(key)))
+            self._merges += 1
+            first = kept.output - variable.index
+            for output in range(len(node.outputs)):
+                self.mirror.redirect(Ref(key, output), Ref(kept.key, first + output))
+            self.mirror.rename(node, kept.key)
         self._spent += perf_counter() - began
 
     def folded(self, old: FunctionGraph, new: FunctionGraph) -> None:
@@ -190,22 +206,6 @@ class _Watcher:
             self._add_step(StepKind.FOLD, None, _lines([line for line, _ in lines], count),
                            _lines([line for _, line in lines], count), count, root)  # fmt: skip
         self._spent += perf_counter() - began
-
-    def _rebuilt(self, old: Apply, new: Apply) -> None:
-        """A node on rewritten inputs keeps its key, unless there already is such a node."""
-        key = self.mirror.key(old)
-        if not self.mirror.shows(new):
-            self.mirror.rename(new, key)
-            return
-        kept = self.mirror.key(new)
-        if kept == key:
-            return
-        if len(self._merged) < MAX_LINES:
-            self._merged.append(Excerpt(self.mirror.nodes).text(Ref(key)))
-        self._merges += 1
-        for output in range(len(old.outputs)):
-            self.mirror.redirect(Ref(key, output), Ref(kept, output))
-        self.mirror.rename(old, kept)
 
     def _end_merging(self) -> None:
         """The merges since the last rule fired are one step."""

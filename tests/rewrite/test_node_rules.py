@@ -88,6 +88,9 @@ CASES = {
         ("x:nm y:", lambda x, y: T.second(x, y).sum()),
         ("x:nm y:", lambda x, y: T.second(x, y).sum(axis=0)),
         ("x:nm y:m", lambda x, y: T.second(x, y).sum(axis=0)),
+        # The mean of nothing is NaN, and the sum of no NaN is 0.
+        ("x:nm", lambda x: T.second(x, x.mean()).sum()),
+        ("x:nm", lambda x: T.second(x, x.max()).sum(axis=0)),
         ("y: i:k:int64", lambda y, i: T.broadcast_to(y, (2, i.shape[0])).sum()),
         ("y: i:k:int64", lambda y, i: T.broadcast_to(y, (2, i.shape[0])).sum(axis=0)),
         ("y: i:k:int64", lambda y, i: T.broadcast_to(y, (2, i.shape[0])).sum(axis=1)),

@@ -280,12 +280,25 @@ def test_new_nodes_stand_on_the_users_line():
     assert (str(out.owner.op), out.name, out.source) == ("log1p", "y", y.source)
 
 
+def swap(name: str, a: ScalarOp, b: ScalarOp) -> Rule:
+    return Rule(name, lambda x: a(x), lambda x: b(x), Tag.CANONICALIZE, Contract.EXACT)
+
+
+def test_equal_nodes_are_replaced_once_and_may_come_back():
+    """What is replaced by a node that was replaced before has an end; no rule undoes another."""
+    sin, cos, tan = RECORDS["sin"], RECORDS["cos"], RECORDS["tan"]
+    x = T.dvector("x")
+    graph = function([x], [T.sin(x), T.sin(x), T.tan(x)]).graph
+    log = []
+    rules = RuleIndex([swap("sin_to_cos", sin, cos), swap("tan_to_sin", tan, sin)])
+    new = rewrite(graph, rules, log, EqualSizes(graph))
+    assert [out.owner.op.name for out in new.outputs] == ["cos", "cos", "cos"]
+    assert len(new.order) == 1
+    assert [firing.name for firing in log] == ["sin_to_cos", "tan_to_sin"]
+
+
 def test_rules_that_undo_each_other_are_an_error_that_names_them():
     sin, cos = RECORDS["sin"], RECORDS["cos"]
-
-    def swap(name: str, a: ScalarOp, b: ScalarOp) -> Rule:
-        return Rule(name, lambda x: a(x), lambda x: b(x), Tag.CANONICALIZE, Contract.EXACT)
-
     x = T.dvector("x")
     graph = function([x], T.sin(x)).graph
     sizes = EqualSizes(graph)

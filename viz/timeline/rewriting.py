@@ -137,17 +137,14 @@ class Passes:
         below = f"<details><summary>rules and times</summary>{counts}</details>"
         steps = shown = len(self)
         while True:
-            framed = frame(self.page(shown), height=HEIGHT)
-            size = len(framed) + len(below)
-            if size <= MAX_OUTPUT_BYTES or not shown:
-                break
-            shown = min(shown - 1, int(0.9 * shown * MAX_OUTPUT_BYTES / size))
-        if size > MAX_OUTPUT_BYTES:
-            return f"<p>{escape(_TOO_LARGE)}</p>{counts}"
-        if shown == steps:
-            return framed + below
-        note = f"The first {shown} of {steps} steps; {_ALL_STEPS}"
-        return f"<p>{escape(note)}</p>{framed}{below}"
+            note = f"The first {shown} of {steps} steps; {_ALL_STEPS}" if shown < steps else ""
+            above = f"<p>{escape(note)}</p>" if note else ""
+            found = f"{above}{frame(self.page(shown), height=HEIGHT)}{below}"
+            if len(found) <= MAX_OUTPUT_BYTES:
+                return found
+            if not shown:
+                return f"<p>{escape(_TOO_LARGE)}</p>{counts}"
+            shown = min(shown - 1, int(0.9 * shown * MAX_OUTPUT_BYTES / len(found)))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self.html}

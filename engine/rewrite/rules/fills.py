@@ -3,8 +3,10 @@
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from arignote import scalar
-from arignote.graph import Variable
+from arignote.graph import Constant, Variable
 from arignote.ops.elemwise import Elemwise
 from arignote.ops.reduce import Count, Mean, Reduce
 from arignote.ops.view import BroadcastTo, DimShuffle, Sizes
@@ -70,13 +72,24 @@ def _function_of_fills(make: Any, node: Any) -> Any:
 
 
 def _total(make: Any, node: Any, value: Any, count: Any) -> Any:
-    """value * count without the axes that were summed."""
+    """value * count without the axes that were summed; 0 where there is nothing to sum."""
     if value.type.ndim:
         if any(value.type.dims[axis] != 1 for axis in node.op.axes):
             return None
         kept = [axis for axis in range(value.type.ndim) if axis not in node.op.axes]
         value = make(DimShuffle(tuple(kept)), value)
-    return make.scalar(scalar.mul, value, count)
+    total = make.scalar(scalar.mul, value, count)
+    if _is_finite(value) or isinstance(count, Constant):
+        return total
+    # NaN and infinity times 0 are NaN.
+    return make.scalar(scalar.switch, make.scalar(scalar.gt, count, 0), total, 0)
+
+
+def _is_finite(value: Variable) -> bool:
+    """Whether a value is known to be neither NaN nor infinite."""
+    if isinstance(value, Constant):
+        return bool(np.isfinite(value.data).all())
+    return not value.type.is_float
 
 
 def _sum_of_fill(make: Any, node: Any) -> Any:
@@ -147,7 +160,7 @@ RULES = (
         Reduce,
         _sum_of_fill,
         "sum(fill(v)) = v * count",
-        Contract.ASSUMES_FINITE,
+        Contract.ROUNDING,
     ),
     _rule(
         "mean_of_fill", Mean, _mean_of_fill, "mean(fill(v)) = sum(fill(v)) / count",
