@@ -18,7 +18,7 @@ from arignote.types import shape_text
 from arignote.viz.drawing.boxes import Heat
 from arignote.viz.drawing.model import GraphView, too_large, view
 from arignote.viz.explorer.document import Json, document
-from arignote.viz.output.page import App, Theme, frame, page
+from arignote.viz.output.page import MAX_VIEW_BYTES, App, Theme, frame, page
 from arignote.viz.output.squeeze import squeezed
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ LOWEST, TALLEST = 200, 640
 # What a toolbar and margins take, and how small a graph may be drawn to be seen as a whole.
 BARS, READABLE = 70, 0.7
 HIGH = re.compile(r' viewBox="0 0 [\d.]+ ([\d.]+)"')
-# What one output may add to a notebook; other parts of a display need some room too.
-MAX_BUNDLE_BYTES = 190_000
 PICTURES = (".svg", ".png", ".pdf", ".dot", ".gv")
 NO_BOXES = "none"
 # What a document of a very large graph can do without, the dearest first.
@@ -248,7 +246,7 @@ def _bundle(explorer: Explorer, plain: str) -> dict[str, str]:
     """The text, the explorer within the output and the picture, as far as there is room."""
     graph, picture = explorer.view, explorer.view.picture
     forms = {"text/plain": plain if picture is not None else f"{plain}\n{too_large(graph)}"}
-    room = MAX_BUNDLE_BYTES - len(forms["text/plain"].encode())
+    room = MAX_VIEW_BYTES - len(forms["text/plain"].encode())
     if picture is not None:
         forms["image/svg+xml"] = picture
         room -= len(picture.encode())

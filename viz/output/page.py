@@ -17,8 +17,9 @@ from typing import Any
 
 from arignote.viz.files import static_text
 
-# What one output may add to a notebook.
-MAX_OUTPUT_BYTES = 200_000
+# What one output may add to a notebook, and how far a view fills that: other parts of a display
+# need some room too.
+MAX_OUTPUT_BYTES, MAX_VIEW_BYTES = 200_000, 190_000
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)

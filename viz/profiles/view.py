@@ -18,14 +18,13 @@ from arignote.viz.drawing.glyphs import shorten, shorten_end
 from arignote.viz.drawing.model import GraphView, view
 from arignote.viz.explorer.document import document
 from arignote.viz.explorer.explorer import chosen
-from arignote.viz.output.page import App, Theme, frame, page
+from arignote.viz.output.page import MAX_VIEW_BYTES, App, Theme, frame, page
 from arignote.viz.output.squeeze import squeezed
 from arignote.viz.profiles.memory_chart import memory_data
 from arignote.viz.profiles.picture import profile_svg
 
 APP = App("profile.js", "mountProfile", ("explorer.css", "profile.css"))
 HEIGHT = 520
-MAX_BYTES = 190_000
 MAX_ROWS = 120
 MAX_LEAVES = 400
 MAX_GRAPHS = 4
@@ -122,7 +121,7 @@ class ProfileView:
 
     def forms(self, plain: str) -> dict[str, str]:
         """The text, and the page within the output with its picture; less than 200 kB."""
-        room = MAX_BYTES - len(plain.encode())
+        room = MAX_VIEW_BYTES - len(plain.encode())
         for spared in ((), *_SPARED):
             data = {key: value for key, value in self.data.items() if key not in spared}
             found = frame(self._page(data), height=HEIGHT, theme=self.theme, picture=self.picture)
