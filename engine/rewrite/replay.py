@@ -10,7 +10,7 @@ from enum import Enum
 from time import perf_counter
 
 from arignote.config import OptimizerLevel
-from arignote.graph import Apply, FunctionGraph, Variable
+from arignote.graph import FunctionGraph, Variable
 from arignote.rewrite.excerpt import Excerpt
 from arignote.rewrite.mirror import ROOT, Change, Mirror, MirrorNode, Ref, built
 from arignote.rewrite.pipeline import optimize
