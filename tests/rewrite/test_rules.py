@@ -311,6 +311,31 @@ def test_rules_that_undo_each_other_are_an_error_that_names_them():
         rewrite(graph, RuleIndex([growing]), [], sizes)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "probability",
+    [
+        T.sigmoid,
+        lambda z: 1 / (1 + T.exp(-z)),
+        lambda z: 1 / (1 + T.exp(-(z - 1) - 1)),
+    ],
+    ids=["sigmoid", "exp", "bias"],
+)
+def test_the_gradient_of_a_cross_entropy_holds_far_from_the_boundary(probability, dtype):
+    """Oracle: sigmoid(z) - t. As written 0 / 0 for float32 beyond 88, and wrong before that."""
+    z, t = T.tensor(dtype, (None,), "z"), T.tensor(dtype, (None,), "t")
+    p = probability(z)
+    loss = (-t * T.log(p) - (1 - t) * T.log(1 - p)).sum()
+    f = function([z, t], grad(loss, z))
+    far = np.array([-2000, -200, -90, -50, -1, 0, 2, 50, 90, 200, 2000], dtype)
+    rtol, atol = (2e-6, 1e-37) if dtype == "float32" else (1e-14, 1e-300)
+    for target in (0, 1, 0.25):
+        with mpmath.workdps(1000):
+            wanted = [float(1 / (1 + mpmath.exp(-mpmath.mpf(float(x)))) - target) for x in far]
+        got = f(far, np.full(len(far), target, dtype))
+        np.testing.assert_allclose(got, wanted, rtol, atol)
+
+
 def test_assumptions_about_values_are_made_at_o4_only():
     x, y = T.dvectors("x", "y")
     outputs = [x / x, (x * y) / x, T.exp(T.log(x))]

@@ -1,5 +1,6 @@
 """Equations that keep digits: expressions that overflow, underflow or cancel become others."""
 
+from collections.abc import Hashable
 from typing import Any
 
 from arignote import scalar
@@ -13,6 +14,8 @@ from arignote.rewrite.rules.fills import repeated
 from arignote.rewrite.rules.structure import operands_of
 from arignote.scalar import exp, expm1, log, log1mexp, log1p, neg, sigmoid, softplus
 from arignote.types import kind
+
+MAX_FACTORS = 8
 
 
 def _rule(name, find, put):
@@ -50,6 +53,84 @@ def _quotient_times_softmax(make: Any, node: Apply) -> Variable | None:
         if isinstance(p.owner.op, Softmax):
             return made.inputs[0]
     return None
+
+
+def _quotients_times_sigmoids(make: Any, node: Apply) -> Variable | None:
+    """A product without the sigmoids by which terms of one of its factors divide.
+
+    The gradient of a cross-entropy has (a / s(x) - b / s(-x)) * s(x) * s(-x): 0 / 0 far out.
+    """
+    factors = _factors(node)
+    for n, factor in enumerate(factors):
+        others = factors[:n] + factors[n + 1 :]
+        sigmoids = {_argument(x): x for x in others if operands_of(x, sigmoid)}
+        for record in (scalar.sub, scalar.add, None):
+            terms = (factor,) if record is None else operands_of(factor, record) or ()
+            quotients = [_quotient(term) for term in terms]
+            if not sigmoids or not quotients or None in quotients:
+                continue
+            parts = [(a, _argument(d), is_negative) for a, d, is_negative in quotients]  # type: ignore[misc]
+            divisors = dict.fromkeys([d for _, d, _ in parts])
+            if not all(d in sigmoids for d in divisors):
+                continue
+            values = []
+            for a, divisor, is_negative in parts:
+                value = _product(make, [a, *[sigmoids[d] for d in divisors if d != divisor]])
+                values.append(make.scalar(neg, value) if is_negative else value)
+            for d in divisors:
+                others.remove(sigmoids[d])
+            value = values[0] if record is None else make.scalar(record, *values)
+            return _product(make, [value, *others])
+    return None
+
+
+def _quotient(x: Variable) -> tuple[Variable, Variable, bool] | None:
+    """(a, b, whether x is its negative) if x is a / b."""
+    (inner,) = operands_of(x, neg) or (None,)
+    found = operands_of(x if inner is None else inner, scalar.true_div)
+    return None if found is None else (*found, inner is not None)
+
+
+def _argument(x: Variable) -> Hashable:
+    """What a sigmoid is of, the same for -(x + y) and -x - y; of others nothing."""
+    argument = operands_of(x, sigmoid)
+    if argument is None:
+        return None
+    terms, sign = argument, 1
+    inner = operands_of(terms[0], neg)
+    if inner is not None:
+        terms, sign = inner, -1
+    signs: tuple[int, ...] = (sign,)
+    for record, second in ((scalar.add, sign), (scalar.sub, -sign)):
+        found = operands_of(terms[0], record)
+        if found is not None:
+            terms, signs = found, (sign, second)
+            break
+    found_terms = []
+    for term, sign in zip(terms, signs, strict=True):
+        (under,) = operands_of(term, neg) or (None,)
+        found_terms.append((id(term), sign) if under is None else (id(under), -sign))
+    return tuple(sorted(found_terms))
+
+
+def _factors(node: Apply) -> list[Variable]:
+    """What a product multiplies, products among its operands taken apart."""
+    found, waiting = list[Variable](), list(node.inputs)
+    while waiting and len(found) < MAX_FACTORS:
+        x = waiting.pop(0)
+        inner = operands_of(x, scalar.mul)
+        if inner is None or x.type != node.outputs[0].type:
+            found.append(x)
+        else:
+            waiting[:0] = inner
+    return found + waiting
+
+
+def _product(make: Any, factors: list[Variable]) -> Variable:
+    result = factors[0]
+    for factor in factors[1:]:
+        result = make.scalar(scalar.mul, result, factor)
+    return result
 
 
 def _log_of_picked_softmax(make: Any, node: Apply) -> Variable | None:
@@ -123,6 +204,11 @@ RULES = (
         lambda x: scalar.reciprocal(1 + exp(x)),
         lambda x: sigmoid(-x),
     ),
+    _rule(
+        "slope_of_logistic",
+        lambda g, x: (g / scalar.square(1 + exp(x))) * exp(x),
+        lambda g, x: g * (sigmoid(x) * sigmoid(-x)),
+    ),
     _rule("log_of_sigmoid", lambda x: log(sigmoid(x)), lambda x: -softplus(-x)),
     _rule("one_minus_sigmoid", lambda x: 1 - sigmoid(x), lambda x: sigmoid(-x)),
     _rule("log1p_of_minus_sigmoid", lambda x: log1p(-sigmoid(x)), lambda x: -softplus(x)),
@@ -136,6 +222,14 @@ RULES = (
         _quotient_times_softmax,
         "(g / p) * p = g, p a softmax",
         Softmax,
+    ),
+    _node_rule(
+        "quotients_times_sigmoids",
+        scalar.mul,
+        _quotients_times_sigmoids,
+        "(a / s(x) - b / s(-x)) * s(x) * s(-x) = a * s(-x) - b * s(x), s the sigmoid",
+        sigmoid,
+        scalar.mul,
     ),
     _node_rule(
         "log_of_picked_softmax",
