@@ -116,7 +116,8 @@ def _argument(x: Variable) -> Hashable:
 def _factors(node: Apply) -> list[Variable]:
     """What a product multiplies, products among its operands taken apart."""
     found, waiting = list[Variable](), list(node.inputs)
-    while waiting and len(found) < MAX_FACTORS:
+    # So that long products cost each node of theirs no more than that.
+    while waiting and len(found) + len(waiting) < MAX_FACTORS:
         x = waiting.pop(0)
         inner = operands_of(x, scalar.mul)
         if inner is None or x.type != node.outputs[0].type:
