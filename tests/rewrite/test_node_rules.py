@@ -97,8 +97,8 @@ CASES = {
     ],
     "log_of_softmax": [("x:nm", lambda x: T.log(T.nnet.softmax(x)))],
     "log_of_sum_of_exp": [("x:nm", lambda x: T.log(T.exp(x).sum(axis=1)))],
-    "quotient_times_softmax": [("x:nm", lambda x: (x / softmax_of_rows(x)) * softmax_of_rows(x))],
-    "quotients_times_sigmoids": [
+    "quotients_times_probabilities": [
+        ("x:nm", lambda x: (x / softmax_of_rows(x)) * softmax_of_rows(x)),
         ("x:nm y:nm", lambda x, y: (y / T.sigmoid(x)) * T.sigmoid(x)),
         (
             "x:nm y:nm",
@@ -111,7 +111,7 @@ CASES = {
             ),
         ),
         ("x:n y:n", lambda x, y: (x / T.sigmoid(y) - y / T.sigmoid(y)) * T.sigmoid(y)),
-        ("x:n y:n", lambda x, y: x * T.sigmoid(-x - y) * (y / T.sigmoid(-(x + y)))),
+        ("x:n y:n", lambda x, y: x * T.sigmoid(y) * -(y / T.sigmoid(y))),
     ],
     "log_of_picked_softmax": [
         ("x:3n", lambda x: T.log(softmax_of_rows(x)[1])),
@@ -317,14 +317,18 @@ MUST_NOT_FIRE = [
     ("mean_of_fill", "x:nm", lambda x: [T.exp(x).mean()]),
     ("quotient_of_same", "x:n", lambda x: [T.exp(x) / T.exp(x)]),
     ("quotient_of_same", "i:n:int64", lambda i: [i / i]),
-    ("quotients_times_sigmoids", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(x + x)]),
-    ("quotients_times_sigmoids", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(-x)]),
+    ("quotients_times_probabilities", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(x + x)]),
+    ("quotients_times_probabilities", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(-x)]),
     (
-        "quotients_times_sigmoids",
+        "quotients_times_probabilities",
         "x:n y:n",
         lambda x, y: [(x / T.sigmoid(x - y)) * T.sigmoid(x + y)],
     ),
-    ("quotients_times_sigmoids", "x:n y:n", lambda x, y: [(x / T.sigmoid(x) - y) * T.sigmoid(x)]),
+    (
+        "quotients_times_probabilities",
+        "x:n y:n",
+        lambda x, y: [(x / T.sigmoid(x) - y) * T.sigmoid(x)],
+    ),
     ("over_power_of_two", "x:n", lambda x: [x / 3]),
     ("over_power_of_two", "x:n", lambda x: [x / 0]),
     ("over_power_of_two", "x:n", lambda x: [x / 2.0**-1074]),

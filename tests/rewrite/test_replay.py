@@ -205,6 +205,15 @@ def test_equal_nodes_merge_in_a_step_of_their_own():
     assert sorted(node.op.name for node in nodes) == ["add", "mul", "tanh"]
 
 
+def test_what_equals_something_replaced_merges_with_what_took_its_place():
+    x = T.dvector("x")
+    found = replay_of(function([x], [T.log(1 + x), T.log(1 + x) * 2]))
+    kinds = [(step.kind, step.count) for step in found.steps]
+    assert sorted(kinds, key=str) == [(StepKind.MERGE, 2), (StepKind.RULE, 1)]
+    nodes = [node.what for node in found.nodes(len(found.steps)).values() if _is_op(node)]
+    assert sorted(node.op.name for node in nodes) == ["log1p", "mul"]
+
+
 def test_constants_are_folded_in_a_step():
     x = T.dvector("x")
     two = T.exp(T.constant(0.0)) + 1

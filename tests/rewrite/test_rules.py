@@ -315,24 +315,28 @@ def test_rules_that_undo_each_other_are_an_error_that_names_them():
 @pytest.mark.parametrize(
     "probability",
     [
-        T.sigmoid,
-        lambda z: 1 / (1 + T.exp(-z)),
-        lambda z: 1 / (1 + T.exp(-(z - 1) - 1)),
+        lambda x, b: T.sigmoid(x + b),
+        lambda x, b: 1 / (1 + T.exp(-(x + b))),
+        lambda x, b: 1 / (1 + T.exp(-x - b)),
     ],
-    ids=["sigmoid", "exp", "bias"],
+    ids=["sigmoid", "exp", "exp of a difference"],
 )
 def test_the_gradient_of_a_cross_entropy_holds_far_from_the_boundary(probability, dtype):
-    """Oracle: sigmoid(z) - t. As written 0 / 0 for float32 beyond 88, and wrong before that."""
-    z, t = T.tensor(dtype, (None,), "z"), T.tensor(dtype, (None,), "t")
-    p = probability(z)
+    """Oracle: sigmoid(x + b) - t. As written 0 / 0 for float32 beyond 88, and wrong before that."""
+    x, t, b = (
+        T.tensor(dtype, shape, name) for shape, name in [((None,), "x"), ((None,), "t"), ((), "b")]
+    )
+    p = probability(x, b)
     loss = (-t * T.log(p) - (1 - t) * T.log(1 - p)).sum()
-    f = function([z, t], grad(loss, z))
+    f = function([x, t, b], grad(loss, x))
     far = np.array([-2000, -200, -90, -50, -1, 0, 2, 50, 90, 200, 2000], dtype)
     rtol, atol = (2e-6, 1e-37) if dtype == "float32" else (1e-14, 1e-300)
     for target in (0, 1, 0.25):
         with mpmath.workdps(1000):
-            wanted = [float(1 / (1 + mpmath.exp(-mpmath.mpf(float(x)))) - target) for x in far]
-        got = f(far, np.full(len(far), target, dtype))
+            wanted = [
+                float(1 / (1 + mpmath.exp(-mpmath.mpf(float(z + 0.5)))) - target) for z in far
+            ]
+        got = f(far, np.full(len(far), target, dtype), 0.5)
         np.testing.assert_allclose(got, wanted, rtol, atol)
 
 

@@ -31,6 +31,13 @@ RULES = (
         Contract.ROUNDING,
         reals_only=True,
     ),
+    _rule(
+        "neg_minus",
+        lambda x, y: (-x) - y,
+        lambda x, y: -(x + y),
+        Contract.ROUNDING,
+        reals_only=True,
+    ),
     _rule("times_minus_one", lambda x: x * (-1), lambda x: -x),
     _rule("square_of_neg", lambda x: square(-x), square),
     _rule("square_of_abs", lambda x: square(abs_(x)), square, reals_only=True),

@@ -1,6 +1,5 @@
 """Equations that keep digits: expressions that overflow, underflow or cancel become others."""
 
-from collections.abc import Hashable
 from typing import Any
 
 from arignote import scalar
@@ -42,46 +41,38 @@ def _log_of_sum_of_exp(make: Any, node: Apply) -> Variable | None:
     return make(LogSumExp(inner.op.axes), x)
 
 
-def _quotient_times_softmax(make: Any, node: Apply) -> Variable | None:
-    """(g / p) * p for a softmax p: its gradient through a logarithm, 0 / 0 where p underflows."""
-    for quotient, p in (node.inputs, node.inputs[::-1]):
-        made = quotient.owner
-        if made is None or not isinstance(made.op, Elemwise) or p.owner is None:
-            continue
-        if made.op.scalar is not scalar.true_div or made.inputs[1] is not p:
-            continue
-        if isinstance(p.owner.op, Softmax):
-            return made.inputs[0]
-    return None
+def _quotients_times_probabilities(make: Any, node: Apply) -> Variable | None:
+    """A product without the probabilities by which terms of one of its factors divide.
 
-
-def _quotients_times_sigmoids(make: Any, node: Apply) -> Variable | None:
-    """A product without the sigmoids by which terms of one of its factors divide.
-
-    The gradient of a cross-entropy has (a / s(x) - b / s(-x)) * s(x) * s(-x): 0 / 0 far out.
+    The gradient of a logarithm of a softmax has (g / p) * p, that of a cross-entropy of sigmoids
+    (a / s(x) - b / s(-x)) * s(x) * s(-x): 0 / 0 where they underflow.
     """
     factors = _factors(node)
     for n, factor in enumerate(factors):
         others = factors[:n] + factors[n + 1 :]
-        sigmoids = {_argument(x): x for x in others if operands_of(x, sigmoid)}
         for record in (scalar.sub, scalar.add, None):
             terms = (factor,) if record is None else operands_of(factor, record) or ()
             quotients = [_quotient(term) for term in terms]
-            if not sigmoids or not quotients or None in quotients:
+            divisors = dict.fromkeys([found[1] for found in quotients if found is not None])
+            if not divisors or None in quotients:
                 continue
-            parts = [(a, _argument(d), is_negative) for a, d, is_negative in quotients]  # type: ignore[misc]
-            divisors = dict.fromkeys([d for _, d, _ in parts])
-            if not all(d in sigmoids for d in divisors):
+            if not all(p in others and _is_probability(p) for p in divisors):
                 continue
             values = []
-            for a, divisor, is_negative in parts:
-                value = _product(make, [a, *[sigmoids[d] for d in divisors if d != divisor]])
+            for a, divisor, is_negative in filter(None, quotients):
+                value = _product(make, [a, *[p for p in divisors if p is not divisor]])
                 values.append(make.scalar(neg, value) if is_negative else value)
-            for d in divisors:
-                others.remove(sigmoids[d])
+            for p in divisors:
+                others.remove(p)
             value = values[0] if record is None else make.scalar(record, *values)
             return _product(make, [value, *others])
     return None
+
+
+def _is_probability(x: Variable) -> bool:
+    """Whether no element is 0 but for rounding."""
+    is_softmax = x.owner is not None and isinstance(x.owner.op, Softmax)
+    return is_softmax or operands_of(x, sigmoid) is not None
 
 
 def _quotient(x: Variable) -> tuple[Variable, Variable, bool] | None:
@@ -89,28 +80,6 @@ def _quotient(x: Variable) -> tuple[Variable, Variable, bool] | None:
     (inner,) = operands_of(x, neg) or (None,)
     found = operands_of(x if inner is None else inner, scalar.true_div)
     return None if found is None else (*found, inner is not None)
-
-
-def _argument(x: Variable) -> Hashable:
-    """What a sigmoid is of, the same for -(x + y) and -x - y; of others nothing."""
-    argument = operands_of(x, sigmoid)
-    if argument is None:
-        return None
-    terms, sign = argument, 1
-    inner = operands_of(terms[0], neg)
-    if inner is not None:
-        terms, sign = inner, -1
-    signs: tuple[int, ...] = (sign,)
-    for record, second in ((scalar.add, sign), (scalar.sub, -sign)):
-        found = operands_of(terms[0], record)
-        if found is not None:
-            terms, signs = found, (sign, second)
-            break
-    found_terms = []
-    for term, sign in zip(terms, signs, strict=True):
-        (under,) = operands_of(term, neg) or (None,)
-        found_terms.append((id(term), sign) if under is None else (id(under), -sign))
-    return tuple(sorted(found_terms))
 
 
 def _factors(node: Apply) -> list[Variable]:
@@ -218,17 +187,11 @@ RULES = (
         "log_of_sum_of_exp", log, _log_of_sum_of_exp, "log(sum(exp(x))) = logsumexp(x)", Reduce
     ),
     _node_rule(
-        "quotient_times_softmax",
+        "quotients_times_probabilities",
         scalar.mul,
-        _quotient_times_softmax,
-        "(g / p) * p = g, p a softmax",
+        _quotients_times_probabilities,
+        "(a / p - b / q) * p * q = a * q - b * p, p and q softmax or sigmoid",
         Softmax,
-    ),
-    _node_rule(
-        "quotients_times_sigmoids",
-        scalar.mul,
-        _quotients_times_sigmoids,
-        "(a / s(x) - b / s(-x)) * s(x) * s(-x) = a * s(-x) - b * s(x), s the sigmoid",
         sigmoid,
         scalar.mul,
     ),
