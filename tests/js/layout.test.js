@@ -186,6 +186,49 @@ test("ports: entries come first, exits last, and edges meet the given places of 
   assert.equal(paths[1].at(-1)[0], boxes[1].x + 0.25 * 90);
 });
 
+/** A chain of nodes, each of which also leads to one last node. */
+function combOf(count) {
+  const edges = Array.from({ length: count }, (_, k) => [k, k + 1]);
+  return edges.concat(Array.from({ length: count - 1 }, (_, k) => [k, count + 1]), [[count, count + 1]]);
+}
+
+test("edges into a node that gathers them come together, one line in every row", () => {
+  const count = 40;
+  const edges = combOf(count);
+  const sizes = Array(count + 2).fill([60, 24]);
+  const gathers = sizes.map((_, node) => node === count + 1);
+  const { rowOf } = makeLayered(count + 2, edges, true, { gathers });
+  assert.equal(rowOf.length, count + 2 + count);
+  const { boxes, paths, width } = layoutGraph(sizes, edges, { gathers });
+  assert.deepEqual(overlaps(boxes), []);
+  const long = paths.slice(count, -1);
+  assert.equal(new Set(long.map((path) => path.at(-1)[0])).size, 1);
+  long.forEach((path, k) => {
+    const box = boxes[k];
+    assert.deepEqual(path[0], [box.x, box.y + box.height / 2]);
+    assert.equal(path.at(-1)[1], boxes[count + 1].y - 12);
+  });
+  assert.ok(width < 200 && layoutGraph(sizes, edges).width > 500);
+});
+
+test("edges against the stream are not gathered", () => {
+  const edges = [[0, 1], [1, 2], [2, 3], [3, 0], [0, 3], [1, 3]];
+  const gathers = [true, false, false, true];
+  const { boxes, paths } = layoutGraph(Array(4).fill([60, 24]), edges, { gathers });
+  assert.deepEqual(paths[3].at(-1).slice(1), [boxes[0].y - 12]);
+  assert.deepEqual(paths[3][0].slice(1), [boxes[3].y + 12]);
+});
+
+test("straight parts of paths have no points between their ends", () => {
+  for (const [seed, count] of CASES) {
+    const random = seeded(seed);
+    const { paths } = layoutGraph(sizesOf(count, random), randomEdges(count, random));
+    for (const path of paths) {
+      path.slice(2).forEach(([x], k) => assert.ok(x !== path[k][0] || x !== path[k + 1][0]));
+    }
+  }
+});
+
 test("10,000 nodes need no more vertices than nodes and no more points than edges have", () => {
   const edges = randomEdges(10_000, seeded(11));
   const { boxes, paths, rowOf } = layoutGraph(Array(10_000).fill([80, 34]), edges);
@@ -197,7 +240,7 @@ test("10,000 nodes need no more vertices than nodes and no more points than edge
 test("many edges on few nodes fall back to the quick way", () => {
   const edges = [];
   for (let k = 0; k < 199; k++) edges.push([k, k + 1]);
-  for (let k = 0; k < 190; k++) edges.push([k % 5, 199 - (k % 7)]);
+  for (let k = 0; k < 190; k++) edges.push([k, 199 - (k % 7)]);
   const { rowOf } = layoutGraph(Array(200).fill([40, 24]), edges);
   assert.equal(rowOf.length, 200);
 });

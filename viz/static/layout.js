@@ -18,13 +18,14 @@ const PORT_MARGIN = 8;
  * The places of boxes of the given sizes, and of the edges between them.
  *
  * `sizes` are [width, height]; `edges` are [start, end]. `ends` holds for an edge where it leaves
- * and enters, as [leaving, entering] from -0.5 (left) to 0.5; entering may be left open. The last
+ * and enters, as [leaving, entering] from -0.5 (left) to 0.5; entering may be left open. Edges into
+ * a node for which `gathers` holds true come together as one line on their way. The last
  * `entries` + `exits` nodes get the first and the last row. Returns centres and sizes of boxes
  * `{x, y, width, height}`, a list of points for each edge, and the drawing's size.
  */
-export function layoutGraph(sizes, edges, { ends = [], entries = 0, exits = 0, routed } = {}) {
+export function layoutGraph(sizes, edges, { ends = [], gathers = [], entries = 0, exits = 0, routed } = {}) {
   const count = sizes.length;
-  const held = { entries, exits, at: ends };
+  const held = { entries, exits, at: ends, gathers };
   let standIns = routed ?? count <= ROUTED_NODES;
   let graph = makeLayered(count, edges, standIns, held);
   if (standIns && graph.rowOf.length > ROUTED_VERTICES) {
@@ -38,7 +39,7 @@ export function layoutGraph(sizes, edges, { ends = [], entries = 0, exits = 0, r
     (widths[left] + widths[right]) / 2 +
     (left < count && right < count && widths[left] && widths[right] ? NODE_GAP : EDGE_GAP);
   const place = standIns ? placeAligned : placeBySweeps;
-  let centre = place(graph, between, ends, widths);
+  let centre = place(graph, between, widths);
   const left = centre.reduce((low, x, k) => Math.min(low, x - widths[k] / 2), Infinity);
   centre = centre.map((x) => x - left);
   const right = centre.reduce((high, x, k) => Math.max(high, x + widths[k] / 2), 0);
@@ -82,19 +83,26 @@ function pathsOf(graph, boxes, centre, bands, edges, ends) {
     if (chain.length < 2) return [];
     const [source, target] = [boxes[start], boxes[end]];
     const upward = graph.rowOf[start] > graph.rowOf[end];
-    const points = [[origins[number], source.y + source.height / 2]];
-    if (!upward) points.push([origins[number], bands[graph.rowOf[start]][1]]);
-    for (const vertex of chain.slice(1, -1)) {
-      const [top, bottom] = bands[graph.rowOf[vertex]];
-      const passed = [[centre[vertex], top], [centre[vertex], bottom]];
-      points.push(...(upward ? passed.reverse() : passed));
+    const points = [];
+    leadTo(points, origins[number], source.y + source.height / 2);
+    if (!upward) leadTo(points, origins[number], bands[graph.rowOf[start]][1]);
+    for (let k = 1; k + 1 < chain.length; k++) {
+      const band = bands[graph.rowOf[chain[k]]];
+      leadTo(points, centre[chain[k]], band[upward ? 1 : 0]);
+      leadTo(points, centre[chain[k]], band[upward ? 0 : 1]);
     }
-    if (!upward) points.push([entry[number], bands[graph.rowOf[end]][0]]);
-    points.push([entry[number], target.y - target.height / 2]);
-    return points.filter(
-      ([x, y], k) => !k || x !== points[k - 1][0] || y !== points[k - 1][1],
-    );
+    if (!upward) leadTo(points, entry[number], bands[graph.rowOf[end]][0]);
+    leadTo(points, entry[number], target.y - target.height / 2);
+    return points;
   });
+}
+
+/** Adds a point to a path, whose straight parts have none between their ends. */
+function leadTo(points, x, y) {
+  const last = points[points.length - 1];
+  if (!last || last[0] !== x) points.push([x, y]);
+  else if (points.length > 1 && points[points.length - 2][0] === x) last[1] = y;
+  else if (last[1] !== y) points.push([x, y]);
 }
 
 /** For each edge the x where it enters its end: right below where it comes from, if it can. */
@@ -109,21 +117,24 @@ function entriesOf(graph, boxes, centre, edges, ends, origins) {
   });
   for (const [end, numbers] of arriving) {
     const box = boxes[end];
-    const origin = new Map(
-      numbers.map((number) => {
-        const chain = graph.chains[number];
-        return [number, chain.length > 2 ? centre[chain[chain.length - 2]] : origins[number]];
-      }),
-    );
-    numbers.sort((a, b) => origin.get(a) - origin.get(b));
+    const groups = new Map(); // edges that arrive as one line enter at one place
+    for (const number of numbers) {
+      const chain = graph.chains[number];
+      const above = chain[chain.length - 2];
+      const isLine = chain.length > 2;
+      const key = isLine ? above : -1 - number;
+      if (groups.has(key)) groups.get(key).numbers.push(number);
+      else groups.set(key, { origin: isLine ? centre[above] : origins[number], numbers: [number] });
+    }
+    const arrivals = [...groups.values()].sort((a, b) => a.origin - b.origin);
     const room = Math.max(box.width - 2 * PORT_MARGIN, 0);
-    const gap = Math.min(PORT_GAP, room / Math.max(numbers.length - 1, 1));
+    const gap = Math.min(PORT_GAP, room / Math.max(arrivals.length - 1, 1));
     const first = box.x - room / 2;
-    const last = box.x + room / 2 - gap * (numbers.length - 1);
-    const wanted = numbers.map((number, k) =>
-      Math.min(Math.max(origin.get(number) - gap * k, first), last),
-    );
-    nearestRising(wanted).forEach((x, k) => (entry[numbers[k]] = x + gap * k));
+    const last = box.x + room / 2 - gap * (arrivals.length - 1);
+    const wanted = arrivals.map(({ origin }, k) => Math.min(Math.max(origin - gap * k, first), last));
+    nearestRising(wanted).forEach((x, k) => {
+      for (const number of arrivals[k].numbers) entry[number] = x + gap * k;
+    });
   }
   return entry;
 }

@@ -8,11 +8,11 @@ import { Lengths, shortenLengths } from "./simplex.js";
 const PULL_WEIGHTS = [8, 1, 2];
 
 /** The centre of each vertex with sideways lengths of edges as short as can be. */
-export function placeAligned(graph, between, at, widths) {
+export function placeAligned(graph, between, widths) {
   const { count, blockOf } = blocksOf(graph);
   const gaps = gapsOf(graph.rows, blockOf, between);
   const places = compactBlocks(count, gaps);
-  const pulls = pullsOf(graph, blockOf, at, widths);
+  const pulls = pullsOf(graph, blockOf, widths);
   const lengths = new Lengths(gaps.length + 2 * pulls.length + count);
   for (const [left, right, gap] of gaps) lengths.add(left, right, gap, 0);
   const starts = [...places];
@@ -41,8 +41,8 @@ function blocksOf(graph) {
     let furthest = -Infinity;
     for (const vertex of lower) {
       if (vertex < graph.count) continue;
-      const above = up.to[up.first[vertex]];
-      if (above < graph.count || place[above] <= furthest) continue;
+      const above = up.of(vertex).find((one) => one >= graph.count);
+      if (above === undefined || place[above] <= furthest) continue;
       furthest = place[above];
       root[vertex] = root[above];
     }
@@ -71,32 +71,27 @@ function gapsOf(rows, blockOf, between) {
 }
 
 /** What edges between blocks ask for: [first, second, shift, weight], second = first + shift. */
-function pullsOf(graph, blockOf, at, widths) {
+function pullsOf(graph, blockOf, widths) {
   const { up, down, count } = graph;
   const pulls = [];
   const known = new Map(); // of a pair of blocks
-  graph.chains.forEach((chain, number) => {
-    const [leaving = 0, entering = 0] = at[number] ?? [];
-    for (let k = 0; k + 1 < chain.length; k++) {
-      const [upper, lower] = [chain[k], chain[k + 1]];
-      const [first, second] = [blockOf[upper], blockOf[lower]];
-      if (first === second) continue;
-      const out = k === 0 ? leaving * widths[upper] : 0;
-      const into = k + 2 === chain.length ? entering * widths[lower] : 0;
-      const ends = (upper < count ? 1 : 0) + (lower < count ? 1 : 0);
-      const alone = down.count(upper) === 1 || up.count(lower) === 1;
-      const weight = PULL_WEIGHTS[ends] + (ends === 2 && alone ? 1 : 0);
-      const key = first * blockOf.length + second;
-      const same = known.get(key)?.find((pull) => pull[2] === out - into);
-      if (same) {
-        same[3] += weight;
-        continue;
-      }
-      pulls.push([first, second, out - into, weight]);
-      if (known.has(key)) known.get(key).push(pulls[pulls.length - 1]);
-      else known.set(key, [pulls[pulls.length - 1]]);
+  for (const [upper, lower, leaving, entering] of graph.links) {
+    const [first, second] = [blockOf[upper], blockOf[lower]];
+    if (first === second) continue;
+    const shift = leaving * widths[upper] - (entering || 0) * widths[lower];
+    const ends = (upper < count ? 1 : 0) + (lower < count ? 1 : 0);
+    const alone = down.count(upper) === 1 || up.count(lower) === 1;
+    const weight = PULL_WEIGHTS[ends] + (ends === 2 && alone ? 1 : 0);
+    const key = first * blockOf.length + second;
+    const same = known.get(key)?.find((pull) => pull[2] === shift);
+    if (same) {
+      same[3] += weight;
+      continue;
     }
-  });
+    pulls.push([first, second, shift, weight]);
+    if (known.has(key)) known.get(key).push(pulls[pulls.length - 1]);
+    else known.set(key, [pulls[pulls.length - 1]]);
+  }
   return pulls;
 }
 

@@ -80,11 +80,12 @@ function shortestRows(row, edges) {
 }
 
 /**
- * The graph in rows; with `standIns` every edge has a vertex in each row that it passes.
- * Of the nodes the last `entries + exits` are held in a first and a last row of their own.
+ * The graph in rows; with `standIns` every edge has a vertex in each row that it passes. Edges into
+ * a node that gathers them share theirs: they run as one line. Of the nodes the last
+ * `entries + exits` are held in a first and a last row of their own.
  * `chains` has for each edge the vertices that it runs through; `up` and `down` are `Links`.
  */
-export function makeLayered(count, edges, standIns, { entries = 0, exits = 0, at = [] } = {}) {
+export function makeLayered(count, edges, standIns, { entries = 0, exits = 0, at = [], gathers = [] } = {}) {
   const real = count - entries - exits;
   const { order, back } = orderAndBackEdges(count, edges);
   const forward = edges.map(([start, end], n) => (back.has(n) ? [end, start] : [start, end]));
@@ -96,20 +97,47 @@ export function makeLayered(count, edges, standIns, { entries = 0, exits = 0, at
   for (let node = real; node < count; node++) rowOf.push(node < real + entries ? 0 : last);
   const rows = Array.from({ length: last + (exits ? 1 : 0) }, () => []);
   rowOf.forEach((row, node) => rows[row].push(node));
-  const chains = forward.map(([start, end]) => {
+  const lines = new Map(); // of a node that gathers edges: the stand-in in each row
+  const chains = forward.map(([start, end], number) => {
     if (start === end) return [start];
     const chain = [start];
+    const gathered = gathers[end] && !back.has(number);
+    if (gathered && !lines.has(end)) lines.set(end, []);
+    const line = gathered ? lines.get(end) : [];
     for (let row = rowOf[start] + 1; standIns && row < rowOf[end]; row++) {
-      chain.push(rowOf.length);
-      rows[row].push(rowOf.length);
-      rowOf.push(row);
+      if (line[row] === undefined) {
+        line[row] = rowOf.length;
+        rows[row].push(rowOf.length);
+        rowOf.push(row);
+      }
+      chain.push(line[row]);
     }
     chain.push(end);
     return chain;
   });
-  const { up, down } = linked(rowOf.length, chains, at);
+  const links = linksAlong(chains, count, rowOf.length, at);
+  const { up, down } = neighbours(rowOf.length, links);
   for (const number of back) chains[number].reverse();
-  return { count, rows, rowOf: Int32Array.from(rowOf), up, down, chains };
+  return { count, rows, rowOf: Int32Array.from(rowOf), up, down, chains, links };
+}
+
+/** What chains consist of, each once: [upper, lower, where on the upper, where on the lower]. */
+function linksAlong(chains, count, total, at) {
+  const links = [];
+  const shared = new Set();
+  chains.forEach((chain, number) => {
+    const [leaving = 0, entering = NaN] = at[number] ?? [];
+    for (let k = 0; k + 1 < chain.length; k++) {
+      const [upper, lower] = [chain[k], chain[k + 1]];
+      if (upper >= count || lower >= count) {
+        const pair = upper * total + lower;
+        if (shared.has(pair)) continue;
+        shared.add(pair);
+      }
+      links.push([upper, lower, k ? 0 : leaving, k + 2 === chain.length ? entering : 0]);
+    }
+  });
+  return links;
 }
 
 /**
@@ -142,23 +170,18 @@ class Links {
   }
 }
 
-/** The links of edges that run through the given vertices, those of arguments in order. */
-function linked(count, chains, at) {
+/** The neighbours that links give the vertices, those of arguments in order. */
+function neighbours(count, links) {
   const [above, below] = [new Int32Array(count), new Int32Array(count)];
-  for (const chain of chains) {
-    for (let k = 0; k + 1 < chain.length; k++) {
-      below[chain[k]] += 1;
-      above[chain[k + 1]] += 1;
-    }
+  for (const [upper, lower] of links) {
+    below[upper] += 1;
+    above[lower] += 1;
   }
   const [up, down] = [new Links(above), new Links(below)];
-  chains.forEach((chain, number) => {
-    const [leaving = 0, entering = NaN] = at[number] ?? [];
-    for (let k = 0; k + 1 < chain.length; k++) {
-      down.add(chain[k], chain[k + 1], k + 2 === chain.length ? entering : 0);
-      up.add(chain[k + 1], chain[k], k ? 0 : leaving);
-    }
-  });
+  for (const [upper, lower, leaving, entering] of links) {
+    down.add(upper, lower, entering);
+    up.add(lower, upper, leaving);
+  }
   portsOfArguments(up, down);
   return { up, down };
 }

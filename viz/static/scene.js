@@ -8,6 +8,8 @@ import { boxesAround } from "./fold.js";
 const LONG_EDGE = 220;
 // Where long edges run across nodes, those longer than this are drawn as their two ends only.
 const STUB_EDGE = 700;
+// So many edges into a folded box, where their order says nothing, run together as one line.
+const MANY_EDGES = 8;
 const MAX_LABEL = 40;
 const HEADER = 24;
 const FRAME_PAD = 12;
@@ -210,6 +212,7 @@ function placeLevel(items, levels, box, folding, routed) {
     links.map(({ start, end }) => [index.get(start), index.get(end)]),
     {
       ends: links.map((link) => endsOf(items, levels, link, routed)),
+      gathers: gathering(items, names, links),
       entries: entries.length,
       exits: exits.length,
       routed,
@@ -224,6 +227,15 @@ function placeLevel(items, levels, box, folding, routed) {
   level.left = (level.width - drawn.width) / 2;
   level.top = entries.length ? HEADER - 8 : HEADER + 6;
   level.height = level.top + drawn.height + (exits.length ? 0 : FRAME_PAD);
+}
+
+/** Which children are folded boxes that so many edges enter that these are drawn as one line. */
+function gathering(items, names, links) {
+  const arriving = new Map();
+  for (const { end } of links) arriving.set(end, (arriving.get(end) ?? 0) + 1);
+  return names.map(
+    (name) => name[0] === "i" && items[name.slice(1)].box >= 0 && arriving.get(name) > MANY_EDGES,
+  );
 }
 
 /** Where a link leaves its start and enters its end, in parts of their widths from the middle. */
