@@ -100,6 +100,24 @@ test("edges go down unless their boxes close a cycle", () => {
   }
 });
 
+test("known places are kept while there are no boxes", () => {
+  const document = randomDocument(30, seeded(3));
+  const { scene } = sceneOf(document, null, new Set());
+  const moved = ([x, y]) => [x + 7, y + 9];
+  document.places = {
+    size: [900, 700],
+    nodes: scene.items.map(({ x, y }) => moved([x, y])),
+    edges: document.edges.map((_, number) => scene.edges.find(({ numbers }) => numbers[0] === number).points.map(moved)),
+  };
+  const { scene: placed } = sceneOf(document, null, new Set());
+  assert.deepEqual([placed.width, placed.height], [900, 700]);
+  assert.deepEqual(placed.items.map(({ x, y }) => [x, y]), document.places.nodes);
+  for (const { numbers, points } of placed.edges) assert.deepEqual(points, document.places.edges[numbers[0]]);
+  const boxed = sceneOf(document, "random", randomSet(6, seeded(4))).scene;
+  delete document.places;
+  assert.deepEqual(sceneOf(document, "random", randomSet(6, seeded(4))).scene, boxed);
+});
+
 test("equal documents give equal pictures", () => {
   const draw = () => {
     const document = randomDocument(80, seeded(5));

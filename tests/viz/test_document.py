@@ -16,6 +16,7 @@ import arignote.tensor as T
 from arignote.graph import Apply
 from arignote.viz import NodeKind, view
 from arignote.viz.drawing.boxes import Heat
+from arignote.viz.drawing.options import PictureOptions
 from arignote.viz.explorer.document import document
 from arignote.viz.explorer.firings import rules_of
 from counting import calls
@@ -57,9 +58,29 @@ def test_every_reference_leads_somewhere():
 
 def test_nothing_empty_is_kept():
     shown = document(view(T.exp(T.dvector("x"))))
-    assert set(shown) == {"nodes", "edges", "start"}
+    assert set(shown) == {"nodes", "edges", "start", "places"}
     for node in shown["nodes"]:
         assert all(value not in ("", None, False, [], ()) for value in node.values())
+
+
+def test_places_are_those_of_the_picture():
+    graph = view(loss_and_gradients())
+    places = document(graph)["places"]
+    centres = [f"translate({x:g} {y:g})" for x, y in places["nodes"]]
+    drawn = re.findall(r'<g class="\w[\w ]*" transform="(translate\([^"]*\))">', graph.svg)
+    assert drawn[: len(centres)] == centres
+    for (start, end, *_), path in zip(document(graph)["edges"], places["edges"], strict=True):
+        assert path[0][1] < path[-1][1]
+        assert places["nodes"][start][1] < path[0][1]
+        assert path[-1][1] < places["nodes"][end][1]
+
+
+def test_no_places_for_boxes_large_graphs_and_other_texts():
+    small = view(loss_and_gradients())
+    assert "places" not in document(small, start={"grouping": small.groupings[0].name})
+    assert "places" not in document(view(train_function()))
+    assert "places" not in document(small.with_options(PictureOptions(types=False)))
+    assert "places" not in document(view(chain(400)))
 
 
 def test_what_a_node_says():

@@ -14,8 +14,9 @@ from arignote.lower import Program
 from arignote.viz.drawing.build import graph_of_function, graph_of_variables
 from arignote.viz.drawing.dot import render, to_dot
 from arignote.viz.drawing.nodes import GraphData
-from arignote.viz.drawing.options import PictureOptions
-from arignote.viz.drawing.svg import to_svg
+from arignote.viz.drawing.options import DEFAULT_OPTIONS, PictureOptions
+from arignote.viz.drawing.svg import places_of, to_svg
+from arignote.viz.layout.layered import Layout
 
 if TYPE_CHECKING:
     from arignote.viz.drawing.boxes import Grouping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # A picture with more nodes than this is too tall to read and too large to keep in a notebook.
 MAX_PICTURE_NODES = 300
 MAX_PICTURE_BYTES = 200_000
-DEFAULT_OPTIONS = PictureOptions()
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,9 +110,14 @@ class GraphView(GraphData):
         return found
 
     @cached_property
+    def places(self) -> Layout:
+        """Where nodes and edges go in the picture."""
+        return places_of(self, self.options)
+
+    @cached_property
     def svg(self) -> str:
         """The graph as an SVG picture."""
-        return to_svg(self, self.options)
+        return to_svg(self, self.options, self.places)
 
     @property
     def dot(self) -> str:

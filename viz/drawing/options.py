@@ -52,3 +52,6 @@ class PictureOptions:
         """The first and second line of a node's label."""
         name, label, small = self.parts(node)
         return f"{name}{label}", small
+
+
+DEFAULT_OPTIONS = PictureOptions()

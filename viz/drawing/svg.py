@@ -39,7 +39,18 @@ class _Lines(NamedTuple):
         return max(first, text_width(self.small, SMALL_SIZE))
 
 
-def to_svg(graph: GraphData, options: PictureOptions | None = None) -> str:
+def places_of(graph: GraphData, options: PictureOptions) -> Layout:
+    """Where the nodes and edges of a graph go in its picture."""
+    return layout(
+        [_size(node, _Lines(*options.parts(node))) for node in graph.nodes],
+        [(edge.start, edge.end) for edge in graph.edges],
+        [_leaving(graph.nodes[edge.start], edge.output) for edge in graph.edges],
+    )
+
+
+def to_svg(
+    graph: GraphData, options: PictureOptions | None = None, places: Layout | None = None
+) -> str:
     """The picture of a graph as an SVG document.
 
     Parameters
@@ -47,6 +58,8 @@ def to_svg(graph: GraphData, options: PictureOptions | None = None) -> str:
     graph : GraphData
         Usually a `GraphView`.
     options : PictureOptions, optional
+    places : Layout, optional
+        What `places_of` gave for both, if it is known.
 
     Returns
     -------
@@ -54,12 +67,8 @@ def to_svg(graph: GraphData, options: PictureOptions | None = None) -> str:
         One `<svg>` element. Equal graphs give equal text, so saved notebooks do not change.
     """
     options = options or PictureOptions()
+    drawn = places_of(graph, options) if places is None else places
     lines = [_Lines(*options.parts(node)) for node in graph.nodes]
-    drawn = layout(
-        [_size(node, text) for node, text in zip(graph.nodes, lines, strict=True)],
-        [(edge.start, edge.end) for edge in graph.edges],
-        [_leaving(graph.nodes[edge.start], edge.output) for edge in graph.edges],
-    )
     legend = _legend(graph)
     top = MARGIN + (HEADER if graph.title else 0.0)
     width = max(drawn.width, legend.width, text_width(graph.title, 11.0)) + 2 * MARGIN

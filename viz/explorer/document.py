@@ -8,8 +8,9 @@ from arignote import lazy
 from arignote.graph import Apply
 from arignote.viz.drawing.boxes import Grouping, Heat
 from arignote.viz.drawing.glyphs import shorten, shorten_end
-from arignote.viz.drawing.model import GraphView
+from arignote.viz.drawing.model import MAX_PICTURE_NODES, GraphView
 from arignote.viz.drawing.nodes import GraphNode
+from arignote.viz.drawing.options import DEFAULT_OPTIONS
 from arignote.viz.explorer.firings import rules_of
 
 # Texts of a node are cut to these lengths, in characters.
@@ -50,8 +51,8 @@ def document(
     Returns
     -------
     dict
-        `nodes`, `edges`, `groupings`, `kernels`, `heats`, `start` and `title`; what is empty is
-        left out.
+        `nodes`, `edges`, `groupings`, `kernels`, `heats`, `start`, `title` and `places`, where
+        nodes and edges go while there are no boxes; what is empty, or not known, is left out.
 
     Example
     -------
@@ -71,6 +72,7 @@ def document(
     for number, text in (alarms or {}).items():
         nodes[number]["alarm"] = text
     edges = [[e.start, e.end, e.label, e.port, e.output, int(e.ordered)] for e in view.edges]
+    begin = {**default_start(view), **(start or {})}
     return _filled(
         {
             "title": shorten(view.title, MAX_TITLE),
@@ -79,7 +81,8 @@ def document(
             "groupings": [_grouping(grouping) for grouping in view.groupings],
             "kernels": _kernels(view),
             "heats": [_heat(heat) for heat in heats],
-            "start": {**default_start(view), **(start or {})},
+            "start": begin,
+            "places": _places(view) if begin["grouping"] is None else {},
         }
     )
 
@@ -92,6 +95,23 @@ def default_start(view: GraphView) -> Json:
     shown = next((name for name in wanted if name in names), None)
     is_small = len(view.nodes) <= OPEN_NODES
     return {"grouping": shown, "open": "all" if is_small else "none"}
+
+
+def _places(view: GraphView) -> Json:
+    """Where nodes and edges go in the picture, if the explorer draws the same and it is small."""
+    if not 1 < len(view.nodes) <= MAX_PICTURE_NODES or view.options != DEFAULT_OPTIONS:
+        return {}
+    drawn = view.places
+    return {
+        "size": _rounded((drawn.width, drawn.height)),
+        "nodes": [_rounded((box.x, box.y)) for box in drawn.boxes],
+        "edges": [[_rounded(point) for point in path] for path in drawn.paths],
+    }
+
+
+def _rounded(numbers: Iterable[float]) -> list[float]:
+    """As pictures write them."""
+    return [round(number, 1) for number in numbers]
 
 
 def _node(node: GraphNode) -> Json:

@@ -262,6 +262,7 @@ def _small_page(explorer: Explorer, room: int) -> str | None:
     shown = explorer.document
     for spared in ((), *_SPARED):
         if spared:
+            shown = {key: value for key, value in shown.items() if key != "places"}
             nodes = [{k: v for k, v in n.items() if k not in spared} for n in shown["nodes"]]
             edges = [[start, end, "", *rest] for start, end, _, *rest in shown.get("edges", ())]
             shown = {**shown, "nodes": nodes, "edges": edges, "kernels": []}

@@ -147,14 +147,20 @@ def _paths(
             points.insert(1, (origins[number], bands[graph.row_of[start]][1]))
             points.append((entry[number], bands[graph.row_of[end]][0]))
         points.append((entry[number], target.y - target.height / 2))
-        paths.append(_without_repeats(points))
+        paths.append(_corners(points))
     return tuple(paths)
 
 
-def _without_repeats(points: Sequence[Point]) -> tuple[Point, ...]:
-    return tuple(
-        point for number, point in enumerate(points) if not number or point != points[number - 1]
-    )
+def _corners(points: Sequence[Point]) -> tuple[Point, ...]:
+    """The points of a path without those between the ends of its straight parts."""
+    found: list[Point] = []
+    for point in points:
+        if found and found[-1] == point:
+            continue
+        if len(found) > 1 and found[-2][0] == found[-1][0] == point[0]:
+            found.pop()
+        found.append(point)
+    return tuple(found)
 
 
 def _entries(

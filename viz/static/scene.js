@@ -88,7 +88,7 @@ export function buildScene(document, folding, visible) {
   joinLevels(items, levels, edges, routed);
   const frames = [];
   for (const box of [...levels.keys()].sort((a, b) => levels.get(b).depth - levels.get(a).depth)) {
-    placeLevel(items, levels, box, folding, routed);
+    placeLevel(items, levels, box, folding, routed, folding.name === null ? document.places : null);
   }
   const root = levels.get(-1);
   spread(items, levels, folding, root, 0, 0, frames);
@@ -194,8 +194,8 @@ function addSegments(items, levels, edge, { from, to, box, childAt, routed }) {
   }
 }
 
-/** Lay out one level, the levels inside it being done. */
-function placeLevel(items, levels, box, folding, routed) {
+/** Lay out one level, the levels inside it being done, unless its `places` are known. */
+function placeLevel(items, levels, box, folding, routed, places) {
   const level = levels.get(box);
   const entries = [...level.ports.keys()].filter((name) => name[0] === "<");
   const exits = [...level.ports.keys()].filter((name) => name[0] === ">");
@@ -207,17 +207,14 @@ function placeLevel(items, levels, box, folding, routed) {
     return name[0] === "c" ? [inner.width, inner.height] : [0, 0];
   };
   const links = [...level.links.values()];
-  const drawn = layoutGraph(
-    names.map(sizeOf),
-    links.map(({ start, end }) => [index.get(start), index.get(end)]),
-    {
-      ends: links.map((link) => endsOf(items, levels, link, routed)),
-      gathers: gathering(items, names, links),
-      entries: entries.length,
-      exits: exits.length,
-      routed,
-    },
-  );
+  const edges = () => links.map(({ start, end }) => [index.get(start), index.get(end)]);
+  const drawn = places ? drawnAt(places, items, links) : layoutGraph(names.map(sizeOf), edges(), {
+    ends: links.map((link) => endsOf(items, levels, link, routed)),
+    gathers: gathering(items, names, links),
+    entries: entries.length,
+    exits: exits.length,
+    routed,
+  });
   [...level.links.keys()].forEach((name, k) => (level.links.get(name).points = drawn.paths[k]));
   level.drawn = drawn;
   level.index = index;
@@ -227,6 +224,12 @@ function placeLevel(items, levels, box, folding, routed) {
   level.left = (level.width - drawn.width) / 2;
   level.top = entries.length ? HEADER - 8 : HEADER + 6;
   level.height = level.top + drawn.height + (exits.length ? 0 : FRAME_PAD);
+}
+
+/** A layout of known places, those of a document without boxes. */
+function drawnAt({ size: [width, height], nodes, edges }, items, links) {
+  const boxes = items.map(({ node, width, height }) => ({ x: nodes[node][0], y: nodes[node][1], width, height }));
+  return { boxes, paths: links.map(({ edge }) => edges[edge.numbers[0]]), width, height };
 }
 
 /** Which children are folded boxes that so many edges enter that these are drawn as one line. */
