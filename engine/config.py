@@ -4,8 +4,6 @@ Values come from `~/.arignoterc` (INI, section `[global]`), then from the enviro
 `ARIGNOTE_FLAGS="floatX=float32,mode=FAST_COMPILE"`, then from code; the last wins.
 """
 
-import configparser
-import difflib
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arignote import lazy
-from arignote.errors import ConfigError, ConfigNameError, message
+from arignote.errors import ConfigError, ConfigNameError, message, near_names
 
 if TYPE_CHECKING:
     from arignote.tables import Table
@@ -168,7 +166,7 @@ class EnumFlag(Flag):
         for choice in self.type:
             if choice.value == value:
                 return choice
-        near = difflib.get_close_matches(str(value), self.choices, 1)
+        near = near_names(str(value), self.choices)
         raise self._refusal(value, f"{self.name}={near[0]}; " if near else "")
 
     def shown(self, value: Any) -> Any:
@@ -342,7 +340,7 @@ class _Setting:
 
 def _flag(name: str) -> Flag:
     if name not in FLAGS:
-        near = difflib.get_close_matches(name, FLAGS, 1)
+        near = near_names(name, FLAGS)
         raise ConfigNameError(
             message(
                 f"There is no flag {name!r}.",
@@ -485,11 +483,12 @@ class Config:
 def _read_rc(path: Path) -> list[tuple[str, str]]:
     if not path.is_file():
         return []
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = _unchanged  # type: ignore[assignment, method-assign]
+    ini = lazy.module("configparser")
+    parser = ini.ConfigParser(interpolation=None)
+    parser.optionxform = _unchanged
     try:
         parser.read(path, encoding="utf-8")
-    except configparser.Error as error:
+    except ini.Error as error:
         raise ConfigError(
             message(
                 f"{path} is no INI file: {str(error).splitlines()[0]}",

@@ -6,6 +6,8 @@ Every class also derives from the built-in that a NumPy or Theano user would cat
 from collections.abc import Iterable
 from typing import Any
 
+from arignote import lazy
+
 MAX_LINES = 20
 
 
@@ -169,3 +171,15 @@ def join_names(names: Iterable[str], limit: int = 12) -> str:
     items = list(names)
     shown = ", ".join(items[:limit])
     return shown if len(items) <= limit else f"{shown}, ... ({len(items)} in all)"
+
+
+def near_names(name: str, known: Iterable[str], limit: int = 1) -> list[str]:
+    """The known names that somebody may have meant, the nearest first; often none.
+
+    Example
+    -------
+    >>> near_names("flaot32", ["float32", "float64"])
+    ['float32']
+    """
+    close: list[str] = lazy.module("difflib").get_close_matches(name, known, limit)
+    return close

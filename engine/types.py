@@ -1,6 +1,5 @@
 """Types of variables: dtype and shape, with the rules of promotion and broadcasting."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from arignote.config import FloatX, config
-from arignote.errors import DTypeError, InputError, ShapeError
+from arignote.errors import DTypeError, InputError, ShapeError, near_names
 
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -33,7 +32,7 @@ def check_dtype(dtype: object) -> str:
         name = str(dtype)
     if name in _DTYPE_SET:
         return name
-    near = difflib.get_close_matches(name, DTYPES, 1)
+    near = near_names(name, DTYPES)
     raise DTypeError(
         f"{dtype!r} is no dtype that arrays here can have"
         + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(DTYPES)}")

@@ -1,6 +1,5 @@
 """`%compile`, `%passes`, `%ccode` and `%gradcheck`: what compiles and checks."""
 
-import difflib
 import keyword
 from collections.abc import Mapping
 from time import perf_counter
@@ -20,6 +19,7 @@ from arignote import lazy
 from arignote.compile import Function
 from arignote.compile.looking import gradcheck
 from arignote.config import ModeName, NanAction
+from arignote.errors import near_names
 from arignote.graph import Variable
 from arignote.kernel_ext.arguments import (
     EXPRESSION,
@@ -176,7 +176,7 @@ class ArignoteFunctionMagics(Family):
         if unquoted(text) in names:
             return unquoted(text)
         if text.isidentifier() and text not in self.shell.user_ns and text not in local_names:
-            near = difflib.get_close_matches(text, names, 1)
+            near = near_names(text, names)
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"%ccode: no variable {text!r} in {f.name or 'the function'}{hint}")
         value = evaluate(self.shell, text, local_names)

@@ -1,13 +1,12 @@
 """CellGraph: what a `%%graph` cell leaves behind."""
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arignote import lazy
 from arignote.autodiff import grad
 from arignote.compile import Function, Mode, function
-from arignote.errors import GraphError, join_names, message
+from arignote.errors import GraphError, join_names, message, near_names
 from arignote.graph import Constant, SharedVariable, Variable, ancestors, leaves, toposort
 from arignote.printing import debugprint
 from arignote.viz import GraphView
@@ -205,7 +204,7 @@ class CellGraph:
 
     def _unknown(self, name: str) -> str:
         names = [*dict.fromkeys([*self.variables, *self.outputs])]
-        near = difflib.get_close_matches(str(name), names, 1)
+        near = near_names(str(name), names)
         return message(
             f"The graph {self.name} has no variable {name!r}.",
             hint=(f"{near[0]}; " if near else "") + f"its variables: {join_names(names)}",

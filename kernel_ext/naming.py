@@ -5,14 +5,13 @@ means what it means in any other cell.
 """
 
 import ast
-import difflib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import arignote.tensor as T
-from arignote.errors import ArignoteError, message
+from arignote.errors import ArignoteError, message, near_names
 from arignote.graph import Variable
 from arignote.graph.source import user_line
 from arignote.tensor.constructors import TensorConstructor
@@ -97,7 +96,7 @@ def _refusal(name: str, text: str, why: str, wrong: str) -> DeclarationError:
     """The error for `name: text` on the line of the cell that runs."""
     line = user_line()
     near = [PYTHON_TYPES[wrong]] if wrong in PYTHON_TYPES else []
-    near = near or difflib.get_close_matches(wrong, CONSTRUCTORS, 1)
+    near = near or near_names(wrong, CONSTRUCTORS)
     return DeclarationError(
         message(
             f"{name}: {text} declares no input: {why}.",

@@ -1,6 +1,5 @@
 """Function: a graph that runs."""
 
-import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from arignote.errors import (
     InputError,
     join_names,
     message,
+    near_names,
 )
 from arignote.execute.building import building
 from arignote.graph import (
@@ -386,7 +386,7 @@ class Function:
         names = {given.name: n for n, given in enumerate(self._ins) if given.name is not None}
         for name, value in kwargs.items():
             if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
+                near = near_names(name, names)
                 raise InputError(
                     message(
                         f"{self._title} has no input {name!r}.",

@@ -1,11 +1,10 @@
 """What a function lets its user look at: its C source, and why kernels end where they do."""
 
-import difflib
 from typing import TYPE_CHECKING
 
 from arignote.compile.mode import Mode
 from arignote.config import Linker
-from arignote.errors import CompilerError, GraphError, message
+from arignote.errors import CompilerError, GraphError, message, near_names
 from arignote.execute.c import KERNEL_TABLE
 from arignote.execute.compiler import find_compiler
 from arignote.execute.listing import listing, step_listing
@@ -118,7 +117,7 @@ def _user_variable(f: "Function", given: Variable | str) -> Variable:
     if found:
         text = f"{len(found)} variables of {f!r} are named {given}."
         raise GraphError(message(text, got=map(describe, found), hint="give the variable itself"))
-    near = difflib.get_close_matches(given, [x.name for x in known if x.name], 1)
+    near = near_names(given, [x.name for x in known if x.name])
     raise GraphError(
         message(
             f"no variable of {f!r} is named {given!r}.",

@@ -1,12 +1,11 @@
 """Modes: how a graph is rewritten and what runs it."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arignote.config import Linker, ModeName, NanAction, OptimizerLevel, config
-from arignote.errors import ConfigError, message
+from arignote.errors import ConfigError, message, near_names
 from arignote.graph import Apply, FunctionGraph
 from arignote.lower.limits import Limits
 from arignote.rewrite import RULES, Tag
@@ -92,7 +91,7 @@ def _check_rewrite(name: str) -> None:
     known = {rule.name for rule in RULES} | {tag.value for tag in Tag} | {FUSION}
     if name in known:
         return
-    near = difflib.get_close_matches(name, known, 1)
+    near = near_names(name, known)
     raise ConfigError(
         message(
             f"there is no rewrite and no tag {name!r}.",
@@ -124,7 +123,7 @@ def get_mode(mode: "Mode | str | None" = None) -> Mode:
         name = ModeName(mode)
     else:
         names = [choice.value for choice in ModeName]
-        near = difflib.get_close_matches(str(mode), names, 1)
+        near = near_names(str(mode), names)
         raise ConfigError(
             message(
                 f"there is no mode {mode!r}.",

@@ -1,6 +1,5 @@
 """`inspect_values`: every intermediate value of a graph, with statistics, for given inputs."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from arignote.errors import (
     MissingInputError,
     join_names,
     message,
+    near_names,
 )
 from arignote.execute.numpy import run_node
 from arignote.graph import Apply, Constant, SharedVariable, Variable, hooks, leaves, toposort
@@ -91,7 +91,7 @@ class Values:
                         got=map(describe, named), hint="give the variable itself")
             )  # fmt: skip
         names = [name for x in self.arrays if (name := self.name(x))]
-        near = difflib.get_close_matches(str(key), names, 1)
+        near = near_names(str(key), names)
         raise GraphError(
             message(
                 f"no variable is named {key!r}.",

@@ -163,7 +163,7 @@ def reason(error: Exception) -> str:
 
 def _ask(words: list[str], cache: KernelCache) -> Compiler:
     """The compiler of a command that answers to --version."""
-    program = lazy.module("shutil").which(words[0]) if words else None
+    program = _program(words[0]) if words else None
     if program is None:
         raise FileNotFoundError(errno.ENOENT, "there is no such program on PATH")
     command = (os.path.abspath(program), *words[1:])
@@ -183,6 +183,15 @@ def _ask(words: list[str], cache: KernelCache) -> Compiler:
         if note:
             cache.write_note(note, version)
     return Compiler(command, version)
+
+
+def _program(name: str) -> str | None:
+    """The file that a command names; as `shutil.which`, the import of which takes some ms."""
+    if sys.platform == "win32":
+        return lazy.module("shutil").which(name)  # type: ignore[no-any-return]
+    folders = [""] if os.path.dirname(name) else os.get_exec_path()
+    paths = (os.path.join(folder, name) for folder in folders)
+    return next((p for p in paths if os.path.isfile(p) and os.access(p, os.X_OK)), None)
 
 
 def _identity(command: tuple[str, ...]) -> str | None:

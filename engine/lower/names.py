@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
-from string import ascii_lowercase
 
 from arignote.graph import Apply, Constant, FunctionGraph, Variable
 from arignote.graph.source import SourceLine
@@ -13,7 +12,7 @@ from arignote.ops.view import DimShuffle
 
 MAX_EXPRESSION = 80
 MAX_OPERAND = 24
-_LETTERS = ("n", "m", "k", *(letter for letter in ascii_lowercase if letter not in "nmkv"))
+_LETTERS = ("n", "m", "k", *"abcdefghijlopqrstuwxyz")
 
 
 class Text(str):

@@ -1,6 +1,5 @@
 """The explorer: a graph to look at, fold, search and ask, in a notebook or as a file."""
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from arignote import lazy
 from arignote.compile import Function
 from arignote.compile.observers import functions
-from arignote.errors import GraphError, NanError, join_names, message
+from arignote.errors import GraphError, NanError, join_names, message, near_names
 from arignote.execute.finding import Finding
 from arignote.graph import FunctionGraph, Variable
 from arignote.types import shape_text
@@ -390,6 +389,6 @@ def _named(graph: GraphView, name: str) -> int:
             names.setdefault(value.name or "", node.id)
     if name in names and name:
         return names[name]
-    near = difflib.get_close_matches(name, [known for known in names if known], 3)
+    near = near_names(name, [known for known in names if known], 3)
     hint = join_names(near) if near else "a variable, or a node's number"
     raise GraphError(message(f"no node of this graph is named {name!r}.", hint=hint))

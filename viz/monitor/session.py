@@ -1,6 +1,5 @@
 """A watch while it looks on: steps, samples, the first NaN, the end."""
 
-import difflib
 import threading
 import time
 import warnings
@@ -24,7 +23,7 @@ from arignote.compile.watched import (
     by_name,
     names_of,
 )
-from arignote.errors import ConfigError, GraphError, NanError, message
+from arignote.errors import ConfigError, GraphError, NanError, message, near_names
 from arignote.graph import SharedVariable, Variable
 from arignote.graph.source import user_line
 from arignote.viz.monitor.feed import Batch, Feed, Rows
@@ -382,7 +381,7 @@ class Watch:
             functions = lazy.module("arignote.compile.observers").functions()
             names = list(dict.fromkeys(n for f in functions for n in names_of(f)))
             if shown not in names:
-                near = difflib.get_close_matches(shown, names, 1)
+                near = near_names(shown, names)
                 hint = near[0] if near else f"one of {', '.join(names[:12])}"
                 raise GraphError(message(f"there is no variable {shown} to watch.", hint=hint))
 
