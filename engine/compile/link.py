@@ -1,8 +1,10 @@
 """Linking: a graph rewritten, lowered and given to an executor."""
 
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,8 +169,12 @@ def _native(
 ) -> Linked:
     executor = lazy.module("arignote.execute.c")
     runtime = lazy.module("arignote.execute.runtime")
-    if not runtime.is_ready():
-        in_background(runtime.prepare)
+    with_products = any(map(lazy.module("arignote.lower.kinds").is_product, graph.order))
+    if not runtime.is_ready(with_products):
+        # Compiling it takes longest; this thread would keep the other from beginning.
+        begun = threading.Event()
+        in_background(partial(runtime.prepare, with_products, begun.set))
+        begun.wait(PATIENCE_S)
     optimized = optimize(
         graph, mode.optimizer, mode.excluded, equal_sizes, expand=True, included=mode.included
     )

@@ -1,5 +1,6 @@
 """The C executor: native parts run by the runtime, one call each; NumPy computes the rest."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from arignote.codegen import kernel_text, prelude
 from arignote.codegen.loops import KernelText
 from arignote.codegen.prelude import VECTOR_FUNCTIONS
-from arignote.errors import ArignoteError
+from arignote.errors import ArignoteError, CompilerMissingError
 from arignote.execute.building import building
 from arignote.execute.cache import key_of
 from arignote.execute.compiler import cores, find_compiler
@@ -26,12 +27,12 @@ from arignote.execute.libmvec import vector_functions
 from arignote.execute.libraries import ffi
 from arignote.execute.numpy import FAILURES, run_node
 from arignote.execute.protocol import Executable
-from arignote.execute.runtime import runtime
+from arignote.execute.runtime import products, runtime
 from arignote.graph import Apply, Constant, Variable
 from arignote.graph.collector import without_collector
 from arignote.lower.kernel import Accumulate, Kernel
 from arignote.lower.sizes import CallSizes, dummy
-from arignote.lower.steps import LoopProgram, NodeStep, Part
+from arignote.lower.steps import LoopProgram, NodeStep, Part, ProductStep
 
 # Tuples of sizes whose tables a function keeps.
 MAX_FRAMES = 256
@@ -141,6 +142,10 @@ class Native:
         machine = runtime()
         machine.use(threads)
         self._run_table, self.call_frame = machine.run, machine.call
+        if any(isinstance(step, ProductStep) for step in program.computing):
+            # Without BLAS frames with products cannot be made, and NumPy computes.
+            with contextlib.suppress(CompilerMissingError):
+                products()
         KERNEL_TABLE.compile(kernels_of(program))
         self.leaves = (*program.graph.inputs, *program.shared)
         self._prepares = _prepares(program)

@@ -61,6 +61,11 @@ class _Children:
 _children = _Children()
 
 
+def idle_cores() -> int:
+    """How many cores have none of this process's compilers to run; at least 1."""
+    return max(1, cores() - len(_children.running))
+
+
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Holds an interrupt back until the block is done.
@@ -113,12 +118,13 @@ class Crew:
                         job = waiting.popleft()
                         if not self._settled(job):
                             waiting.append(job)
+                self.progress(len(self.paths), self.total)
                 if self.active or waiting:
                     elsewhere = bool(waiting) and len(self.active) < width
                     ready = self.selector.select(POLL_S if elsewhere or self.closed else REPORT_S)
                     with _uninterrupted():
                         waiting.extend(self._read(ready))
-                self.progress(len(self.paths), self.total)
+            self.progress(self.total, self.total)
             return self.paths
         finally:
             with _uninterrupted():

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from arignote.execute.cache import KERNELS, KernelCache, key_of
 from arignote.execute.compiler import Compiler, cores, find_compiler
+from arignote.execute.crew import idle_cores
 from arignote.execute.libraries import Library, attempt
 from arignote.execute.toolchain import load_many
 
@@ -178,13 +179,13 @@ def _open(key: str, cache: KernelCache) -> Library | None:
 def _distribute(kernels: dict[str, str]) -> list[dict[str, str]]:
     """The kernels of each file to compile: about as much text in each.
 
-    There is a file for each core, but fewer if there is little text, and more if there is much, so
-    that progress is seen.
+    There is a file for each core without a compiler, but fewer if there is little text, and more
+    if there is much, so that progress is seen.
     """
     total = sum(map(len, kernels.values()))
     if not kernels:
         return []
-    number = min(len(kernels), max(min(cores(), total // SMALL + 1), -(-total // LARGE)))
+    number = min(len(kernels), max(min(idle_cores(), total // SMALL + 1), -(-total // LARGE)))
     files: list[dict[str, str]] = [{} for _ in range(number)]
     sizes = [0] * number
     for name in sorted(kernels, key=lambda name: (-len(kernels[name]), name)):

@@ -187,7 +187,7 @@ def _native(
     """What copies, and what multiplies, as compiled functions do it."""
     runtime = lazy.module("arignote.execute.runtime")
     run, ffi = runtime.runtime().run, lazy.module("arignote.execute.libraries").ffi()
-    runtime.blas()
+    runtime.products()
 
     def ready(words: list[int], *arrays: np.ndarray) -> Callable[[], object]:
         table = ffi.new("int64_t[]", words)

@@ -1,4 +1,4 @@
-"""The fixed C runtime (`runtime.c`), and the words of the tables that it reads.
+"""The fixed C runtime (`runtime.c`, `products.c`), and the words of the tables that it reads.
 
 A table is a list of int64 words, step after step. Word 0 of a step is its `Kind`, word 1 its length
 in words; the functions of this module write the rest, and nothing else in Python knows the layout.
@@ -10,19 +10,21 @@ repeat bit for bit, whatever the number of threads.
 import contextlib
 import functools
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from arignote.errors import CompilerError, CompilerMissingError
+from arignote.errors import CompilerError
 from arignote.execute.blas import Blas, blas
 from arignote.execute.compiler import cores
 from arignote.execute.libraries import Library
-from arignote.execute.toolchain import compile_c, load_c
+from arignote.execute.toolchain import compile_many, load_c
 
-SOURCE = Path(__file__).with_name("runtime.c")
+SOURCE, PRODUCTS = (Path(__file__).with_name(f"{name}.c") for name in ("runtime", "products"))
+# What both begin with.
+COMMON = Path(__file__).with_name("runtime.h")
 OPTIONS = ("-pthread",)
 MAX_THREADS = 1024
 RUN = "int64_t(*)(const int64_t*, int64_t, char*const*, int64_t*)"
@@ -58,6 +60,8 @@ class Runtime:
 
     Attributes
     ----------
+    options : sequence of str
+        What it was compiled with, besides what all C is.
     run : cffi function
         `int64_t run(const int64_t *table, int64_t steps, char *const *args, int64_t *nanoseconds)`:
         0, or 1 + the number of the step that failed, or -2 - the number of the step that wrote a
@@ -69,32 +73,42 @@ class Runtime:
         inputs, and the address of the alignments that these must have (else the result is -1).
     set_threads, get_threads : cffi functions
         How many threads work at once, the caller included; see `use`.
-    blas : Blas or None
-        The BLAS of GEMM, GEMV and GEMM_BATCH steps; without one they fail.
     """
 
+    options: Sequence[str]
     library: Library
     run: Any
     call: Any
     set_threads: Any
     get_threads: Any
-    blas: Blas | None
 
     def use(self, threads: int) -> None:
         """Has this many threads work at once, the caller included; 0 is one for each core."""
         self.set_threads(min(threads or cores(), MAX_THREADS))
 
+    def connect(self, found: Blas) -> None:
+        """Has GEMM, GEMV and GEMM_BATCH steps, which fail before, use a BLAS."""
+        library = load_c(text_of(PRODUCTS), self.options)
+        pointers = "void(*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t)"
+        set_blas = library.function("arn_set_blas", pointers)
+        set_blas(found.sgemm, found.dgemm, found.sgemv, found.dgemv)
+        set_products = self.library.function(
+            "arn_set_products", "void(*)(uintptr_t, uintptr_t, uintptr_t)"
+        )
+        jobs = ("arn_gemm_job", "arn_gemv_job", "arn_gemm_batch_job")
+        set_products(*[library.address(name) for name in jobs])
+
 
 @functools.cache
 def runtime() -> Runtime:
-    """The runtime of this process: compiled if the cache does not have it, connected to BLAS.
+    """The runtime of this process, compiled if the cache does not have it.
 
     It works with one thread until `use` says otherwise.
 
     Raises
     ------
     CompilerError
-        As `load_c`, or a BLAS that is there cannot be loaded.
+        As `load_c`.
 
     Example
     -------
@@ -110,41 +124,61 @@ def runtime() -> Runtime:
     return load_runtime(OPTIONS)
 
 
-def is_ready() -> bool:
-    """Whether the runtime is loaded."""
-    return bool(runtime.cache_info().currsize)
+@functools.cache
+def products() -> None:
+    """Has the runtime of this process do products.
+
+    Raises
+    ------
+    CompilerMissingError
+        There is no BLAS.
+    CompilerError
+        As `load_c`, or the BLAS that is there cannot be loaded.
+    """
+    runtime().connect(blas())
 
 
-def prepare() -> None:
-    """Has the runtime compiled; an error is left to whoever needs the runtime."""
-    with contextlib.suppress(CompilerError):
-        compile_c(SOURCE.read_text("utf-8"), OPTIONS)
+def prepare(with_products: bool, begun: Callable[[], None]) -> None:
+    """Has what is not loaded yet compiled; tells when compilers have begun, or have nothing to do.
+
+    An error is left to whoever needs the runtime.
+    """
+    wanted = [] if _is_ready(runtime) else [SOURCE]
+    if with_products and not _is_ready(products):
+        wanted.append(PRODUCTS)
+    try:
+        with contextlib.suppress(CompilerError):
+            sources = [text_of(path) for path in wanted]
+            compile_many(sources, OPTIONS, progress=lambda done, total: begun())
+    finally:
+        begun()
+
+
+def is_ready(with_products: bool) -> bool:
+    """Whether the runtime is loaded, for programs that have products if asked for."""
+    return _is_ready(runtime) and (_is_ready(products) or not with_products)
+
+
+def _is_ready(made: Any) -> bool:
+    return bool(made.cache_info().currsize)
+
+
+def text_of(path: Path) -> str:
+    """One of the sources, with what both begin with."""
+    return COMMON.read_text("utf-8") + path.read_text("utf-8")
 
 
 def load_runtime(options: Sequence[str]) -> Runtime:
     """A runtime compiled with these options; a table and its kernels may go to any of them."""
-    library = load_c(SOURCE.read_text("utf-8"), options)
+    library = load_c(text_of(SOURCE), options)
     return Runtime(
+        options,
         library,
         library.function("arn_run", RUN),
         library.function("arn_call", "int64_t(*)(const int64_t*)"),
         library.function("arn_set_threads", "int(*)(int)"),
         library.function("arn_get_threads", "int(*)(void)"),
-        _connect(library),
     )
-
-
-def _connect(library: Library) -> Blas | None:
-    """The BLAS that the library now uses, if there is one."""
-    try:
-        found = blas()
-    except CompilerMissingError:
-        return None
-    set_blas = library.function(
-        "arn_set_blas", "void(*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t)"
-    )
-    set_blas(found.sgemm, found.dgemm, found.sgemv, found.dgemv)
-    return found
 
 
 def double_word(value: float) -> int:
@@ -254,7 +288,7 @@ def gemm_step(
     CompilerMissingError
         There is no BLAS.
     """
-    blas()
+    products()
     words = _product_words(Kind.GEMM, double, transposed, sizes, A, B, C, alpha, beta, scale)
     return _sized([*words, jobs, watch])
 
@@ -282,7 +316,7 @@ def gemm_batch_step(
     strides : tuple of int
         The bytes from one A, B, C to the next.
     """
-    blas()
+    products()
     words = _product_words(Kind.GEMM_BATCH, double, transposed, sizes, A, B, C, alpha, beta, scale)
     return _sized([*words, jobs, count, *strides, watch])
 
@@ -311,7 +345,7 @@ def gemv_step(
         Where each one's first element is, and the number of elements to the next, which may be
         negative.
     """
-    blas()
+    products()
     words: list[int] = [Kind.GEMV, 0, double, transposed, *sizes]
     for operand, stride in (A, x, y):
         words += (*operand, stride)

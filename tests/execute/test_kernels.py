@@ -195,7 +195,7 @@ def test_what_is_loaded_stays_when_the_cache_is_cleared(log: Path):
     ],
 )
 def test_files_hold_about_as_much_each(monkeypatch, sizes: list[int], cores: int, files: int):
-    monkeypatch.setattr(kernels, "cores", lambda: cores)
+    monkeypatch.setattr(kernels, "idle_cores", lambda: cores)
     texts = {f"k{n}": "x" * size for n, size in enumerate(sizes)}
     parts = kernels._distribute(texts)
     assert len(parts) == files

@@ -18,11 +18,13 @@ import pytest
 
 from arignote.errors import CompilerError
 from arignote.execute import blas as blas_module
+from arignote.execute import runtime as runtime_module
 from arignote.execute.compiler import cores
 from arignote.execute.libraries import ffi
 from arignote.execute.runtime import (
     MAX_THREADS,
     OPTIONS,
+    PRODUCTS,
     SOURCE,
     Runtime,
     copy_step,
@@ -35,6 +37,7 @@ from arignote.execute.runtime import (
     kernel_step,
     load_runtime,
     runtime,
+    text_of,
 )
 from arignote.execute.toolchain import compile_c, load_c
 from oracles import assert_arrays
@@ -495,6 +498,7 @@ def test_a_stride_that_blas_would_refuse_fails_and_prints_nothing(capfd):
 
 def test_axes_longer_than_blas_counts_go_in_pieces():
     small = load_runtime((*OPTIONS, "-DARN_BLAS_PIECE=5"))
+    small.connect(blas_module.blas())
     for dtype, transposed in itertools.product(["float32", "float64"], FORMS):
         for M, N, K in ((13, 11, 12), (1, 11, 12), (13, 1, 12), (1, 1, 12)):
             a = matrix(*((K, M) if transposed[0] else (M, K)), dtype, 1, 1)
@@ -509,15 +513,15 @@ def test_axes_longer_than_blas_counts_go_in_pieces():
 def test_without_blas_products_are_refused_and_the_rest_runs(monkeypatch):
     a = np.ones((2, 2))
     step = product(a, a, a, (False, False))
+    poor = load_runtime((*OPTIONS, "-DPOOR"))
     blas_module.blas.cache_clear()
+    runtime_module.products.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(blas_module, "PACKAGE", "no_such_package")
-        poor = load_runtime((*OPTIONS, "-DPOOR"))
         with pytest.raises(CompilerError, match="pip install scipy-openblas32"):
             product(a, a, a, (False, False))
         with pytest.raises(CompilerError, match="pip install scipy-openblas32"):
             gemv_step(True, False, (2, 2), place(a, 0), ((0, 0), 1), ((0, 0), 1))
-    assert poor.blas is None
     assert run([step], [a, a, a], on=poor) == 1
     assert run([fill_step((0, 0), 16)], [a], on=poor) == 0
     np.testing.assert_array_equal(a, [[0, 0], [1, 1]])
@@ -689,5 +693,29 @@ def test_a_fork_starts_its_own_workers(threads: int):
 # ---- the source
 
 
-def test_the_source_compiles_without_warnings(tmp_path):
-    compile_c(SOURCE.read_text(), (*OPTIONS, "-Wall", "-Wextra", "-Werror"))
+@pytest.mark.parametrize("source", [SOURCE, PRODUCTS])
+def test_the_sources_compile_without_warnings(source):
+    compile_c(text_of(source), (*OPTIONS, "-Wall", "-Wextra", "-Werror"))
+
+
+def test_what_has_no_products_does_not_wait_for_those(tmp_path):
+    script = """
+from arignote import function, tensor as T
+from arignote.execute import runtime
+from arignote.execute.cache import KERNELS
+x = T.dmatrix("x")
+f = function([x], x + 1)
+f([[1.0]])
+print([runtime.is_ready(False), runtime.is_ready(True)])
+print([entry.source.read_text().startswith(runtime.text_of(runtime.SOURCE)) for entry in
+       KERNELS.list() if "arn_run" in entry.source.read_text()])
+print(any("arn_gemm_job(" in entry.source.read_text() for entry in KERNELS.list()))
+g = function([x], T.dot(x, x))
+print(g([[3.0]]).tolist(), runtime.is_ready(True))
+"""
+    environment = {**os.environ, "ARIGNOTE_FLAGS": f"cache_dir={tmp_path},linker=c"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
+    )
+    expected = "[True, False]\n[True]\nFalse\n[[9.0]] True\n"
+    assert (done.stdout, done.stderr) == (expected, "")

@@ -25,11 +25,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 VALUES = {"nan": np.nan, "inf": np.inf, "minus inf": -np.inf, "big": -2e10, "small": 3.0}
+VALUES |= {"edge": -1e10, "beyond": 1e10 + 1024, "largest": float(np.finfo("float32").max)}
 LOUD = {
     Watching.NOTHING: set(),
     Watching.NAN: {"nan"},
     Watching.NON_FINITE: {"nan", "inf", "minus inf"},
-    Watching.BIG: {"nan", "inf", "minus inf", "big"},
+    Watching.BIG: {"nan", "inf", "minus inf", "big", "beyond", "largest"},
 }
 
 
