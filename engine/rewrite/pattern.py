@@ -10,6 +10,11 @@ from arignote.graph import Constant, Variable
 from arignote.ops.elemwise import Elemwise
 from arignote.scalar import ScalarOp
 
+# How tightly operators bind, for parentheses.
+_BINDS = {"**": 5, "*": 3, "/": 3, "//": 3, "%": 3, "+": 2, "-": 2}
+_UNARY = 4
+_LEAST = 1
+
 Bindings = list[Any]
 """The variables that holes stand for, None for those not met yet."""
 Check = Callable[[Variable, Bindings], bool]
@@ -151,15 +156,26 @@ def _is_number(variable: Variable, value: float) -> bool:
     return number == value and (value != 0 or not str(number).startswith("-"))
 
 
-def text(term: Term, names: Sequence[str]) -> str:
-    """The pattern as an expression with named holes."""
+def text(term: Term, names: Sequence[str], outer: int = 0) -> str:
+    """The pattern as people write it, with named holes.
+
+    It is in parentheses if an operator around it binds as tightly as `outer` or more.
+    """
     if isinstance(term, Hole):
         return names[term.position]
     if isinstance(term, Literal):
-        return f"{term.value:g}"
+        shown = f"{term.value:g}"
+        return f"({shown})" if shown.startswith("-") and outer else shown
     assert isinstance(term, Call)
-    args = [text(child, names) for child in term.children]
-    symbol = term.record.symbol
+    symbol, children = term.record.symbol, term.children
     if symbol is None:
-        return f"{term.record.name}({', '.join(args)})"
-    return f"({symbol}{args[0]})" if len(args) == 1 else f"({args[0]} {symbol} {args[1]})"
+        return f"{term.record.name}({', '.join([text(x, names) for x in children])})"
+    if len(children) == 1:
+        binds, shown = _LEAST, f"{symbol}{text(children[0], names, _UNARY)}"
+    else:
+        binds = _BINDS.get(symbol, _LEAST)
+        # Of a chain only what stands at the left needs no parentheses; powers go the other way.
+        left, right = (binds, binds - 1) if symbol == "**" else (binds - 1, binds)
+        first, second = children
+        shown = f"{text(first, names, left)} {symbol} {text(second, names, right)}"
+    return f"({shown})" if binds <= outer else shown

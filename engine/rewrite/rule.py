@@ -14,6 +14,9 @@ from arignote.scalar import ScalarOp
 Head = ScalarOp | type[Op] | type[Constant]
 """What a variable is at its root: an elementwise op's record, another op's class, or Constant."""
 
+ARROW = " → "
+"""Between what a rule looks for and what it puts."""
+
 
 class Contract(Enum):
     """How the values before and after a rule compare."""
@@ -57,7 +60,7 @@ class Rule:
     >>> from arignote.rewrite.rule import Contract, Rule, Tag
     >>> str(Rule("example", lambda x: log(1 + x), lambda x: log1p(x), Tag.STABILIZE,
     ...     Contract.IMPROVES))
-    'log((1 + x)) = log1p(x)'
+    'log(1 + x) → log1p(x)'
     """
 
     def __init__(
@@ -79,7 +82,12 @@ class Rule:
         self.roots: tuple[Head, ...] = (self.find.record,)
 
     def __str__(self) -> str:
-        return f"{text(self.find, self.holes)} = {text(self.put, self.holes)}"
+        return f"{text(self.find, self.holes)}{ARROW}{text(self.put, self.holes)}"
+
+    @property
+    def details(self) -> str:
+        """More than its equation says, on one line; often empty."""
+        return "for real numbers only" if self.reals_only else ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,7 @@ class NodeRule:
     tag : Tag
     contract : Contract
     doc : str
+        The equation, or what it is about where no equation says it.
     operands : tuple of ScalarOp, type of Op, or Constant
         If not empty, one operand must be of these.
     """
@@ -110,10 +119,20 @@ class NodeRule:
     operands: tuple[Head, ...] = ()
 
     def __str__(self) -> str:
-        return self.doc
+        return self.doc.replace(" = ", ARROW, 1)
+
+    @property
+    def details(self) -> str:
+        """More than its equation says, on one line; empty if there is no more."""
+        more = " ".join((self.function.__doc__ or "").split())
+        return "" if _plain(more) == _plain(self.doc) else more
 
 
-@dataclass(frozen=True)
+def _plain(words: str) -> str:
+    return "".join(char for char in words.lower() if char.isalnum() or char in "+-*/=")
+
+
+@dataclass(frozen=True, repr=False)
 class Firing:
     """One replacement that was made."""
 
@@ -125,3 +144,7 @@ class Firing:
     def name(self) -> str:
         """The rule's name."""
         return self.rule.name
+
+    def __repr__(self) -> str:
+        source = self.before.owner.source if self.before.owner is not None else None
+        return f"<Firing {self.name}: {self.rule}{f', {source}' if source else ''}>"

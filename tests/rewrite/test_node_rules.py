@@ -97,7 +97,7 @@ CASES = {
     ],
     "log_of_softmax": [("x:nm", lambda x: T.log(T.nnet.softmax(x)))],
     "log_of_sum_of_exp": [("x:nm", lambda x: T.log(T.exp(x).sum(axis=1)))],
-    "quotients_times_probabilities": [
+    "cancel_probabilities": [
         ("x:nm", lambda x: (x / softmax_of_rows(x)) * softmax_of_rows(x)),
         ("x:nm y:nm", lambda x, y: (y / T.sigmoid(x)) * T.sigmoid(x)),
         (
@@ -317,15 +317,15 @@ MUST_NOT_FIRE = [
     ("mean_of_fill", "x:nm", lambda x: [T.exp(x).mean()]),
     ("quotient_of_same", "x:n", lambda x: [T.exp(x) / T.exp(x)]),
     ("quotient_of_same", "i:n:int64", lambda i: [i / i]),
-    ("quotients_times_probabilities", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(x + x)]),
-    ("quotients_times_probabilities", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(-x)]),
+    ("cancel_probabilities", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(x + x)]),
+    ("cancel_probabilities", "x:n", lambda x: [(x / T.sigmoid(x)) * T.sigmoid(-x)]),
     (
-        "quotients_times_probabilities",
+        "cancel_probabilities",
         "x:n y:n",
         lambda x, y: [(x / T.sigmoid(x - y)) * T.sigmoid(x + y)],
     ),
     (
-        "quotients_times_probabilities",
+        "cancel_probabilities",
         "x:n y:n",
         lambda x, y: [(x / T.sigmoid(x) - y) * T.sigmoid(x)],
     ),

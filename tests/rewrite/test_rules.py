@@ -20,6 +20,7 @@ from arignote.rewrite import RULES, Contract, Rule, Tag
 from arignote.rewrite.driver import rewrite
 from arignote.rewrite.index import RuleIndex
 from arignote.rewrite.pattern import Call, Hole, Literal, Term
+from arignote.rewrite.rule import ARROW
 from arignote.rewrite.sizes import EqualSizes
 from arignote.rewrite.weight import lowers, weight_of_term
 from arignote.scalar import RECORDS, ScalarOp
@@ -267,7 +268,9 @@ def test_what_only_the_highest_level_assumes_is_added_by_its_tag():
 def test_firings_show_the_rule_and_both_sides():
     x = T.dvector("x")
     (firing,) = function([x], T.log(1 + x)).rewrites
-    assert str(firing.rule) == "log((1 + x)) = log1p(x)"
+    assert str(firing.rule) == "log(1 + x) → log1p(x)"
+    where = firing.before.owner.source
+    assert repr(firing) == f"<Firing log_of_one_plus: log(1 + x) → log1p(x), {where}>"
     assert str(firing.before.owner.op) == "log"
     assert str(firing.after.owner.op) == "log1p"
 
@@ -360,3 +363,22 @@ def test_log_of_one_minus_exp_keeps_digits_at_both_ends():
         for point in (-1e-20, -1e-3, -0.7, -40.0, -700.0):
             truth = mpmath.log(-mpmath.expm1(mpmath.mpf(point)))
             np.testing.assert_allclose(f([point]), float(truth), rtol=1e-15)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+def test_equations_have_balanced_parentheses_and_no_needless_ones(rule):
+    text = str(rule)
+    assert text.count("(") == text.count(")")
+    assert "((" not in text.replace("log(sum(exp((", "")
+    assert not any(side.startswith("(") and side.endswith(")") and side.count("(") == 1
+                   for side in text.split(ARROW))  # fmt: skip
+
+
+def test_equations_keep_the_parentheses_that_matter():
+    shown = {rule.name: str(rule) for rule in RULES}
+    assert shown["log_of_one_plus"] == "log(1 + x) → log1p(x)"
+    assert shown["minus_neg"] == "x - (-y) → x + y"
+    assert shown["neg_of_difference"] == "-(x - y) → y - x"
+    assert shown["power_minus_one"] == "x ** (-1) → reciprocal(x)"
+    assert shown["logistic"] == "1 / (1 + exp(-x)) → sigmoid(x)"
+    assert shown["neg_times_neg"] == "(-x) * (-y) → x * y"

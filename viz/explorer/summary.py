@@ -15,7 +15,6 @@ from arignote.graph import Variable
 from arignote.graph.describe import label
 from arignote.lower.names import where_text
 from arignote.lower.steps import LoopProgram, LoopStep, NodeStep, ProductStep
-from arignote.rewrite.rule import Rule
 from arignote.tables import Table, table
 from arignote.viz.drawing.build import type_text
 from arignote.viz.output.tables import table_body, table_css, table_script
@@ -163,7 +162,7 @@ class FunctionSummary:
         """The rules that fired, the most frequent first."""
         rules = {firing.name: firing.rule for firing in self.function.rewrites}
         rows = [
-            (count, name, rules[name].tag.value, _equation(rules[name]))
+            (count, name, rules[name].tag.value, str(rules[name]))
             for name, count in self.rules.most_common()
         ]
         return _limited((">times", "rule", "for", "what it does"), rows)
@@ -266,7 +265,3 @@ def _shown(x: Variable) -> tuple[str, str, str]:
 
 def _typed(x: Variable) -> str:
     return f"{label(x)}: {type_text(x.type)}" if x.name else type_text(x.type)
-
-
-def _equation(rule: Any) -> str:
-    return str(rule) if isinstance(rule, Rule) else rule.doc

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from arignote.rewrite.replay import Step, StepKind
-from arignote.viz.output.equations import doc, equation
 
 _OTHERS = {
     StepKind.MERGE: ("merge equal nodes", "equal nodes → one node"),
@@ -59,7 +58,7 @@ def pass_step(step: Step) -> PassStep:
     else:
         fired = step.firing.rule
         rule, tag, contract = fired.name, fired.tag.value, fired.contract.value
-        about, more = equation(fired), doc(fired)
+        about, more = str(fired), fired.details
         node = step.firing.before.owner
         while node is not None and node.gradient_of is not None:
             node = node.gradient_of

@@ -41,7 +41,7 @@ def _log_of_sum_of_exp(make: Any, node: Apply) -> Variable | None:
     return make(LogSumExp(inner.op.axes), x)
 
 
-def _quotients_times_probabilities(make: Any, node: Apply) -> Variable | None:
+def _cancel_probabilities(make: Any, node: Apply) -> Variable | None:
     """A product without the probabilities by which terms of one of its factors divide.
 
     The gradient of a logarithm of a softmax has (g / p) * p, that of a cross-entropy of sigmoids
@@ -187,10 +187,10 @@ RULES = (
         "log_of_sum_of_exp", log, _log_of_sum_of_exp, "log(sum(exp(x))) = logsumexp(x)", Reduce
     ),
     _node_rule(
-        "quotients_times_probabilities",
+        "cancel_probabilities",
         scalar.mul,
-        _quotients_times_probabilities,
-        "(a / p - b / q) * p * q = a * q - b * p, p and q softmax or sigmoid",
+        _cancel_probabilities,
+        "(a / p) * p = a, p a softmax or sigmoid",
         Softmax,
         sigmoid,
         scalar.mul,
