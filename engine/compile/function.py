@@ -10,11 +10,11 @@ from arignote.compile.io import In, parse_inputs, parse_outputs
 from arignote.compile.mode import Mode, get_mode
 from arignote.compile.prepare import (
     Pairs,
-    add_defaults,
     check_leaves,
     check_unused,
     checked_updates,
     closed_graph,
+    default_updates,
     state_updates,
     states_of,
 )
@@ -103,8 +103,11 @@ def function(
     pairs = checked_updates(updates)
     pairs.update(state_updates(ins, states))
     replacements = checked_pairs(dict(givens), "givens")
-    add_defaults(pairs, outs, replacements, ins, no_default_updates)
     graph = closed_graph(ins, outs, pairs, replacements)
+    # What a default update needs may have one too.
+    while more := default_updates(graph, no_default_updates):
+        pairs.update(more)
+        graph = closed_graph(ins, outs, pairs, replacements)
     check_leaves(graph, ins, name)
     check_unused(graph, ins, _policy(on_unused_input))
     made = lazy.module("arignote.compile.profiled").ProfiledFunction if profile else Function

@@ -23,7 +23,6 @@ from arignote.graph import (
     SharedVariable,
     Variable,
     as_variable,
-    leaves,
     shared,
 )
 from arignote.graph.describe import describe
@@ -116,28 +115,18 @@ def as_update(target: Any, value: Any) -> Any:
     )
 
 
-def add_defaults(
-    pairs: dict[Any, Any],
-    outs: Sequence[Out],
-    replacements: Mapping[Variable, Variable],
-    ins: Sequence[In],
-    skip: bool | Sequence[SharedVariable],
-) -> None:
-    """Adds the default updates of shared variables in the graph, and of those that these need."""
+def default_updates(
+    graph: FunctionGraph, skip: bool | Sequence[SharedVariable]
+) -> dict[SharedVariable, Variable]:
+    """The default updates of the graph's shared variables that are not updated yet."""
     if skip is True:
-        return
-    given = {item.variable for item in ins}
-    left_out = set(skip) if skip else set()
-    waiting = [out.variable for out in outs] + list(pairs.values()) + list(replacements.values())
-    while waiting:
-        found = leaves(waiting, given)
-        waiting = []
-        for leaf in found:
-            if not isinstance(leaf, SharedVariable) or leaf in pairs or leaf in left_out:
-                continue
-            if "default_update" in vars(leaf):
-                pairs[leaf] = as_update(leaf, leaf.default_update)
-                waiting.append(pairs[leaf])
+        return {}
+    known = {target for target, _ in graph.updates}.union(skip or ())
+    return {
+        leaf: as_update(leaf, leaf.default_update)
+        for leaf in graph.leaves
+        if isinstance(leaf, SharedVariable) and leaf not in known and "default_update" in vars(leaf)
+    }
 
 
 def closed_graph(
