@@ -83,6 +83,9 @@ class Out:
         self.variable = as_variable(variable)
         self.borrow = borrow
 
+    def __repr__(self) -> str:
+        return f"Out({self.variable})"
+
 
 def parse_inputs(inputs: Sequence[Any], allow_downcast: bool | None) -> list[In]:
     """Each input as an `In`; errors for doubles."""

@@ -34,7 +34,7 @@ class Monitor:
     post_func: Hook | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mode:
     """A choice of rewrites and executor.
 
@@ -67,6 +67,14 @@ class Mode:
     included: frozenset[str] = frozenset()
     guard: Guard | None = None
     monitor: Monitor | None = None
+
+    def __repr__(self) -> str:
+        parts = [f"linker={self.linker.value!r}", f"optimizer={self.optimizer.value!r}"]
+        names = (("excluded", self.excluded), ("included", self.included))
+        parts += [f"{name}={sorted(chosen)}" for name, chosen in names if chosen]
+        parts += [f"nan={self.guard.action.value!r}"] if self.guard is not None else []
+        parts += ["monitored"] if self.monitor is not None else []
+        return f"<Mode {', '.join(parts)}>"
 
     def excluding(self, *names: str) -> "Mode":
         """This mode without some rewrites, by name or by tag; ConfigError for unknown names."""

@@ -58,7 +58,7 @@ class Entry:
 
     def __repr__(self) -> str:
         used = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.used))
-        return f"<Entry {self.library.name}: {self.size / KIB:.1f} KiB, used {used}>"
+        return f"<Entry {self.key[:12]}: {self.size / KIB:.1f} KiB, used {used}>"
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from arignote.graph import hooks
 from arignote.graph.traverse import toposort
 from arignote.graph.variable import Apply, Constant, SharedVariable, Variable
 
+# Inputs and outputs that a graph names.
+MAX_SHOWN = 8
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class FunctionGraph:
     """An immutable graph; a pass takes one and gives another.
 
@@ -27,6 +32,17 @@ class FunctionGraph:
     outputs: tuple[Variable, ...]
     updates: tuple[tuple[SharedVariable, Variable], ...] = ()
     origin: Mapping[Variable, tuple[Variable, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        ins, outs = (", ".join(map(str, xs[:MAX_SHOWN])) for xs in (self.inputs, self.outputs))
+        ins += ", ..." if len(self.inputs) > MAX_SHOWN else ""
+        outs += ", ..." if len(self.outputs) > MAX_SHOWN else ""
+        counts = [(len(self.order), "node"), (len(self.updates), "update")]
+        about = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n or what == "node"]
+        return f"<FunctionGraph ({ins}) -> [{outs}]: {', '.join(about)}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return hooks.mimebundle(self, include, exclude)
 
     @property
     def results(self) -> tuple[Variable, ...]:

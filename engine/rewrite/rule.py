@@ -147,4 +147,4 @@ class Firing:
 
     def __repr__(self) -> str:
         source = self.before.owner.source if self.before.owner is not None else None
-        return f"<Firing {self.name}: {self.rule}{f', {source}' if source else ''}>"
+        return f"<Firing {self.name}: {self.rule}{f', {source.where}' if source else ''}>"

@@ -74,7 +74,9 @@ def test_list_size_clear(cache: KernelCache):
     os.utime(cache.folder / f"{OTHER}.c", (1, 1))
     assert [entry.key for entry in cache.list()] == [OTHER, KEY]
     size = len(CONTENT) + (cache.folder / f"{OTHER}.c").stat().st_size
-    told = rf"<Entry {OTHER}.so: {size / 1024:.1f} KiB, used (1970-01-01|1969-12-31) \d\d:\d\d:01>"
+    told = (
+        rf"<Entry {OTHER[:12]}: {size / 1024:.1f} KiB, used (1970-01-01|1969-12-31) \d\d:\d\d:01>"
+    )
     assert re.fullmatch(told, repr(cache.list()[0]))
     files = [*cache.folder.iterdir()]
     assert sum(entry.size for entry in cache.list()) == sum(f.stat().st_size for f in files)

@@ -269,7 +269,7 @@ def test_firings_show_the_rule_and_both_sides():
     x = T.dvector("x")
     (firing,) = function([x], T.log(1 + x)).rewrites
     assert str(firing.rule) == "log(1 + x) → log1p(x)"
-    where = firing.before.owner.source
+    where = firing.before.owner.source.where
     assert repr(firing) == f"<Firing log_of_one_plus: log(1 + x) → log1p(x), {where}>"
     assert str(firing.before.owner.op) == "log"
     assert str(firing.after.owner.op) == "log1p"
