@@ -24,7 +24,7 @@ from arignote.compile.looking import gradcheck, inspect_values
 from arignote.compile.profiling import profiling
 from arignote.config import config
 from arignote.doctor import doctor
-from arignote.errors import NanError
+from arignote.errors import NanError, no_attribute
 from arignote.execute.cache import KERNELS as cache  # noqa: N811 (an object, as config)
 from arignote.extension import load_ipython_extension, unload_ipython_extension
 from arignote.graph import Apply, Constant, SharedVariable, Variable, clone, name_scope, shared
@@ -78,8 +78,8 @@ def __getattr__(name: str) -> ModuleType:
     """`arignote.viz`, which is imported when it is first asked for."""
     if name == "viz":
         return lazy.module("arignote.viz")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "viz"})
+    return [*__all__, "__version__", "viz"]

@@ -183,3 +183,17 @@ def near_names(name: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """
     close: list[str] = lazy.module("difflib").get_close_matches(name, known, limit)
     return close
+
+
+def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """What a module raises for a name that it does not have; notebooks do not suggest another.
+
+    Example
+    -------
+    >>> str(no_attribute("arignote.tensor", "metrix", ["matrix", "vector"]))
+    "module 'arignote.tensor' has no attribute 'metrix'; did you mean 'matrix'?"
+    """
+    # Many programs ask for names like __wrapped__ only to see whether they are there.
+    near = [] if name.startswith("_") else near_names(name, known)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return AttributeError(f"module {module!r} has no attribute {name!r}{hint}", name=name)

@@ -55,7 +55,8 @@ class CellRun:
         """Raises DeclarationError for an annotation with a name that does not exist."""
         __tracebackhide__ = True
         _, error, entry = sys.exc_info()
-        if error is not None and entry is not None and entry.tb_next is not None:
+        inner = entry.tb_next if entry is not None else None
+        if error is not None and inner and inner.tb_frame.f_code.co_name != "__getattr__":
             # Raised inside a function that the annotation calls.
             raise error
         missing = getattr(error, "name", None) or text

@@ -1,6 +1,9 @@
 """The tensor namespace, usually imported as T: constructors, functions, nnet."""
 
+from typing import NoReturn
+
 from arignote.autodiff import grad
+from arignote.errors import no_attribute
 from arignote.graph import as_variable as as_tensor_variable
 from arignote.graph import constant
 from arignote.scalar import (
@@ -572,3 +575,11 @@ __all__ = [
     "zvector",
     "zvectors",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_attribute(__name__, name, __all__)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,9 +1,9 @@
 """Functions for neural networks: activations and costs."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from arignote import scalar, types
-from arignote.errors import ShapeError, message
+from arignote.errors import ShapeError, message, no_attribute
 from arignote.graph import apply_op, apply_scalar, as_variable
 from arignote.graph.variable import current_line
 from arignote.ops.base import normalize_axis
@@ -22,6 +22,14 @@ __all__ = [
     "softmax",
     "softplus",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_attribute(__name__, name, __all__)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def softmax(x: Any, axis: int = -1) -> Any:

@@ -49,6 +49,22 @@ def test_public_names_exist_and_have_docstrings(module):
     assert bare == []
 
 
+@pytest.mark.parametrize("module", [arignote, T, T.nnet], ids=lambda module: module.__name__)
+def test_completion_offers_public_names_only(module):
+    assert set(dir(module)) == {*module.__all__, *(["__version__", "viz"] * (module is arignote))}
+    assert all(hasattr(module, name) for name in dir(module))
+
+
+def test_a_name_that_is_wrong_is_told_with_the_one_that_was_meant():
+    for module, name, near in ((T, "metrix", "matrix"), (arignote, "shard", "shared"),
+                               (T.nnet, "softmx", "softmax")):  # fmt: skip
+        with pytest.raises(AttributeError, match=f"{name!r}; did you mean '{near}'"):
+            getattr(module, name)
+    with pytest.raises(AttributeError, match=r"has no attribute '__wrapped__'$"):
+        _ = T.__wrapped__
+    assert not hasattr(T, "metrix")
+
+
 def test_all_is_sorted_out():
     for module in (arignote, T, T.nnet):
         assert len(set(module.__all__)) == len(module.__all__)
