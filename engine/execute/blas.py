@@ -45,6 +45,10 @@ class Blas:
         return ffi().string(function()).decode("ascii", "replace")
 
 
+# Who has its addresses may not see it go.
+_handles: list[Any] = []
+
+
 @functools.cache
 def blas() -> Blas:
     """The OpenBLAS of the package scipy-openblas32, loaded once and kept for the process.
@@ -93,6 +97,7 @@ def _load(path: Path) -> Blas:
     with _environment({"OPENBLAS_NUM_THREADS": "1", **_core_type(os.environ, cpu_features())}):
         flags = os.RTLD_NOW | os.RTLD_LOCAL
         handle = lazy.module("_cffi_backend").load_library(str(path), flags)
+    _handles.append(handle)
     handle.load_function(ffi().typeof("void(*)(int)"), f"{PREFIX}openblas_set_num_threads")(1)
     return Blas(
         path, handle, *(_address(handle, name) for name in ("sgemm", "dgemm", "sgemv", "dgemv"))

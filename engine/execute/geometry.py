@@ -14,8 +14,6 @@ from arignote.lower.kernel import (
     Kernel,
     Load,
     Operand,
-    Position,
-    Total,
 )
 from arignote.lower.kernel import kernel as kernel_of
 from arignote.lower.limits import Watch
@@ -77,17 +75,17 @@ def fitting(kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]]) 
     """The kernel, or the one for operands that do not lie side by side on the last axis."""
     if not n or n[-1] <= 1:
         return kernel
-    operands = list(kernel.operands)
-    for k, (operand, stride) in enumerate(zip(operands, strides, strict=True)):
-        item = np.dtype(operand.dtype).itemsize
-        if operand.inner is Inner.UNIT and stride[-1] != item:
-            operands[k] = Operand(operand.dtype, operand.axes, Inner.STRIDED)
-    if operands == list(kernel.operands):
+    changed = {
+        k: Operand(operand.dtype, operand.axes, Inner.STRIDED)
+        for k, (operand, stride) in enumerate(zip(kernel.operands, strides, strict=True))
+        if operand.inner is Inner.UNIT and stride[-1] != np.dtype(operand.dtype).itemsize
+    }
+    if not changed:
         return kernel
     return kernel_of(
         kernel.rank,
         kernel.split,
-        tuple(operands),
+        tuple([changed.get(k, operand) for k, operand in enumerate(kernel.operands)]),
         kernel.parameters,
         kernel.values,
         kernel.writes,
@@ -109,8 +107,7 @@ def share(
         return -1, 1, 1
     wanted = min(JOBS_PER_THREAD * threads, int(total / WORTH_SHARING_NS))
     writes = [w for w in kernel.writes if isinstance(w, Accumulate)]
-    rows_only = any(isinstance(value, Total) for value in kernel.values)
-    axes = range(kernel.split) if rows_only else range(kernel.rank)
+    axes = range(kernel.split) if kernel.has_totals else range(kernel.rank)
     best: tuple[float, int, int, int] | None = None
     for axis in axes:
         block = BLOCK if axis == kernel.rank - 1 else 1
@@ -158,11 +155,10 @@ def collapsed(
     """
     sizes, moves = list(n), [list(stride) for stride in strides]
     rank = len(sizes)
-    if rank < 2 or any(isinstance(value, Position) for value in kernel.values):
+    if rank < 2 or kernel.counts:
         return sizes, moves
-    has_rows = any(isinstance(value, Total) for value in kernel.values)
     # Axes keep their meaning (row or inner) by moving only within their side of the split.
-    sides = [(0, kernel.split), (kernel.split, rank)] if has_rows else [(0, rank)]
+    sides = [(0, kernel.split), (kernel.split, rank)] if kernel.has_totals else [(0, rank)]
     for first, stop in sides:
         axis = stop - 2
         while axis >= first:
@@ -183,8 +179,9 @@ def _merges(
     kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]], first: int, axis: int
 ) -> bool:
     """Whether an axis and the next become one, and those before it may move up by one."""
-    if any(s[axis] != s[axis + 1] * n[axis + 1] for s in strides):
-        return False
+    for stride in strides:
+        if stride[axis] != stride[axis + 1] * n[axis + 1]:
+            return False
     for write in kernel.writes:
         # What is combined along an axis, and what is not, must stay so.
         if isinstance(write, Accumulate):

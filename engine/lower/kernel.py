@@ -8,6 +8,7 @@ computation or a total. Stores write values; accumulations reduce them over axes
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from arignote.lower.limits import Watch
 from arignote.scalar import ScalarOp
@@ -142,10 +143,20 @@ class Kernel:
     watch: Watch | None = None
     watched: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def accumulates(self) -> bool:
         """Whether jobs that share out a reduced axis need copies of results, added up later."""
         return any(isinstance(write, Accumulate) for write in self.writes)
+
+    @cached_property
+    def has_totals(self) -> bool:
+        """Whether rows need something of all of them, so that axes are of rows or within them."""
+        return any(isinstance(value, Total) for value in self.values)
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether values depend on where in the loops they are computed."""
+        return any(isinstance(value, Position) for value in self.values)
 
 
 _known: dict[tuple, Kernel] = {}

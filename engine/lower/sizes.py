@@ -1,6 +1,5 @@
 """Sizes of a program: which are equal for all calls, and what they are in one."""
 
-import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -107,12 +106,14 @@ class CallSizes:
         """Notes the shape of a variable; ShapeError if it is not what others say."""
         keys = self._table.keys(variable.type.dims)
         for axis, (key, size) in enumerate(zip(keys, shape, strict=True)):
-            if not isinstance(key, int):
-                with contextlib.suppress(KeyError):
-                    self.value(key)
-                key = self._known.setdefault(key, size)
-            if key != size:
-                raise ShapeError(f"axis {axis} of {variable} has size {size}, not {key}")
+            known = key if type(key) is int else self._known.get(key)
+            if known is None:
+                try:
+                    known = self.value(key)
+                except KeyError:
+                    known = self._known[key] = size
+            if known != size:
+                raise ShapeError(f"axis {axis} of {variable} has size {size}, not {known}")
 
     def value(self, key: Key) -> int:
         """The number that a key stands for; KeyError if it is not known yet."""

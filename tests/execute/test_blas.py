@@ -49,6 +49,26 @@ def test_products_are_where_it_says():
     assert len({blas().sgemm, blas().dgemm, blas().sgemv, blas().dgemv}) == 4
 
 
+def test_it_stays_loaded_for_who_has_its_addresses():
+    script = """
+import gc
+import numpy as np
+from arignote import function, tensor as T
+from arignote.execute.blas import blas
+x = T.dmatrix("x")
+f = function([x], T.dot(x, x))
+a = np.random.default_rng(0).random((50, 50))
+before = f(a)
+blas.cache_clear()
+gc.collect()
+print(f.linker, np.array_equal(f(a), before), np.allclose(before, a @ a))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()[1:]) == (0, ["True", "True"]), done.stderr
+
+
 @pytest.mark.skipif(
     "avx512vl" not in cpu_features().split() or "OPENBLAS_CORETYPE" in os.environ,
     reason="needs AVX-512",

@@ -207,8 +207,8 @@ function placeLevel(items, levels, box, folding, routed, places) {
     return name[0] === "c" ? [inner.width, inner.height] : [0, 0];
   };
   const links = [...level.links.values()];
-  const edges = () => links.map(({ start, end }) => [index.get(start), index.get(end)]);
-  const drawn = places ? drawnAt(places, items, links) : layoutGraph(names.map(sizeOf), edges(), {
+  const edges = links.map(({ start, end }) => [index.get(start), index.get(end)]);
+  const drawn = places ? drawnAt(places, items, links) : layoutGraph(names.map(sizeOf), edges, {
     ends: links.map((link) => endsOf(items, levels, link, routed)),
     gathers: gathering(items, names, links),
     entries: entries.length,
