@@ -442,3 +442,11 @@ def test_a_program_prints_its_steps(linker, step):
 def test_unknown_mode_is_refused_with_the_known_ones():
     with pytest.raises(errors.ConfigError, match="FAST_RUN"):
         function([], T.constant(1), mode="FASTRUN")
+
+
+def test_a_shared_variable_that_is_replaced_is_not_updated_by_default():
+    count, other = shared(1.0, "count"), shared(10.0, "other")
+    count.default_update, other.default_update = count + 1, other + 5
+    f = function([], 2 * count, givens={count: other})
+    assert [float(f()), float(f())] == [20.0, 30.0]
+    assert (float(count.get_value()), float(other.get_value())) == (1.0, 20.0)
