@@ -240,7 +240,7 @@ test("10,000 nodes need no more vertices than nodes and no more points than edge
 test("many edges on few nodes fall back to the quick way", () => {
   const edges = [];
   for (let k = 0; k < 199; k++) edges.push([k, k + 1]);
-  for (let k = 0; k < 190; k++) edges.push([k, 199 - (k % 7)]);
+  for (let k = 0; k < 190; k++) edges.push([k % 5, 199 - (k % 7)]);
   const { rowOf } = layoutGraph(Array(200).fill([40, 24]), edges);
   assert.equal(rowOf.length, 200);
 });
