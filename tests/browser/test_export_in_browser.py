@@ -10,7 +10,9 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, Route
 
-from browser.lab import Browser, Lab, Report, cell_at, open_notebook
+import arignote.tensor as T
+from arignote import function, profiling, viz
+from browser.lab import Browser, Lab, Report, cell_at, open_file, open_notebook
 from notebooks.showcase import EXPLORERS, FAILING, VIEWS, executed
 
 # A live explorer needs a kernel; without it is shown as others are.
@@ -193,3 +195,37 @@ def test_an_untrusted_notebook_shows_the_static_pictures(
         cell_at(page, PLACES["profile"]).scroll_into_view_if_needed()
         page.screenshot(path=pictures / "untrusted_profile.png")
     assert report.outside_requests == report.page_errors == []
+
+
+@pytest.mark.parametrize(
+    ("dark", "light"),
+    [
+        ('body.dataset.jpThemeLight = "false"', 'body.dataset.jpThemeLight = "true"'),
+        ('body.className = "vscode-dark"', 'body.className = "vscode-light"'),
+        (
+            'documentElement.setAttribute("theme", "dark")',
+            'documentElement.removeAttribute("theme")',
+        ),
+    ],
+    ids=["JupyterLab", "VS Code", "Colab"],
+)
+def test_a_frame_is_told_the_theme(browser: Browser, tmp_path: Path, dark: str, light: str):
+    """Playwright's pages prefer light colours whatever their frames' styles say."""
+    x = T.dvector("x")
+    with profiling() as report:
+        f = function([x], T.log(1 + T.exp(x)), name="f")
+        f([0.0])
+    views = [viz.explore(f), viz.passes(f), viz.profile(report)]
+    shown = [view._repr_mimebundle_()["text/html"] for view in views]
+    path = tmp_path / "frames.html"
+    path.write_text(f"<!doctype html><body>{''.join(shown)}</body>")
+    with open_file(browser, path, ".ari-frame[data-shown] >> nth=2", 1000, 800) as page:
+        for state, theme in ((dark, "dark"), (light, "light"), (dark, "dark")):
+            page.evaluate(f"document.{state}")
+            for one in page.locator(".ari-frame").element_handles():
+                frame = one.content_frame()
+                assert frame is not None
+                frame.wait_for_selector(f"[data-theme={theme}]")
+                assert frame.locator("[data-theme]").count() == len(
+                    frame.query_selector_all(f"[data-theme={theme}]")
+                )

@@ -183,7 +183,7 @@ def explorer_of(
     alarms = None
     if isinstance(finding, Finding):
         alarms = {node_of(graph, finding.output): str(finding)}
-    return Explorer(graph, heats, start, height, _theme(theme), stats, alarms)
+    return Explorer(graph, heats, start, height, Theme(theme), stats, alarms)
 
 
 def _graph_of(finding: Finding) -> Function | FunctionGraph:
@@ -280,14 +280,6 @@ def _framed(explorer: Explorer, page_text: str, picture: str = "") -> str:
 
 
 # ---- options ------------------------------------------------------------------------------------
-
-
-def _theme(name: str) -> Theme:
-    try:
-        return Theme(name)
-    except ValueError:
-        known = join_names([repr(theme.value) for theme in Theme])
-        raise GraphError(message(f"there is no theme {name!r}.", hint=known)) from None
 
 
 def _grouping(graph: GraphView, name: str) -> str | None:

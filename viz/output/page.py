@@ -15,6 +15,7 @@ from functools import cache
 from html import escape
 from typing import Any
 
+from arignote.errors import GraphError, join_names, message
 from arignote.viz.files import static_text
 
 # What one output may add to a notebook, and how far a view fills that: other parts of a display
@@ -31,6 +32,11 @@ class Theme(Enum):
     AUTO = "auto"
     LIGHT = "light"
     DARK = "dark"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Theme":
+        known = join_names([repr(theme.value) for theme in cls])
+        raise GraphError(message(f"there is no theme {value!r}.", hint=known))
 
 
 @dataclass(frozen=True)
@@ -179,8 +185,9 @@ def frame(page_text: str, *, height: int, theme: Theme = Theme.AUTO, picture: st
     """A page within another one, such as the output of a cell, from which it is kept apart.
 
     The page in the frame cannot see the theme of the notebook around it. But the frame itself is
-    an element of the notebook; the colour scheme that a style gives it is what the page in it gets
-    for `prefers-color-scheme`, at once when the notebook's theme changes.
+    an element of the notebook, and a style gives it a colour scheme. That is what the page in it
+    gets for `prefers-color-scheme`, in Safari only since 2026 and in Chromium not after every
+    change; so a script tells it too, where scripts run.
 
     Parameters
     ----------
@@ -199,13 +206,12 @@ def frame(page_text: str, *, height: int, theme: Theme = Theme.AUTO, picture: st
         static = (
             '<details class="ari-static" open><summary>static picture</summary>'
             f"{image(picture, 'the graph', theme)}</details>"
-            f"<script>{script('frame.js')}</script>"
         )
     return (
         f"<div><style>{style('frame.css')}</style>"
         f'<iframe class="ari-frame" sandbox="allow-scripts allow-downloads" '
         f'style="height:{height}px{scheme}" height="{height}" title="graph" '
-        f'srcdoc="{escape(page_text)}"></iframe>{static}</div>'
+        f'srcdoc="{escape(page_text)}"></iframe>{static}<script>{script("frame.js")}</script></div>'
     )
 
 

@@ -134,6 +134,9 @@ def profile_view(
     report: ProfileReport, by: By | str, sort: str, top: int, view: str, theme: str
 ) -> ProfileView:
     """See `arignote.viz.profile`."""
+    if not isinstance(report, ProfileReport):
+        problem = f"viz.profile takes the report of a block, not a {type(report).__name__}."
+        raise GraphError(message(problem, hint="with profiling() as report: ..."))
     report.rows(by, sort)
     if view not in VIEWS:
         raise GraphError(message(f"view is one of {join_names(VIEWS)}, not {view!r}."))

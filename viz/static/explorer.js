@@ -9,6 +9,7 @@ import { paintScene } from "./paint.js";
 import { buildScene, countOf, neighbourOf, nodesOf } from "./scene.js";
 import { GraphStage } from "./stage.js";
 import { escapeText } from "./svg.js";
+import { followTheme } from "./theme.js";
 
 const MANY_NODES = 300;
 const HEIGHT = 480;
@@ -59,7 +60,7 @@ class GraphExplorer {
     });
     this.setGraph(graph, startOf(graph, MANY_NODES));
     this.listen();
-    this.applyTheme();
+    this.ends.push(followTheme(this.element, options.theme, () => this.scene && this.repaint()));
     this.resized();
     this.refresh();
     this.placeFirst();
@@ -339,11 +340,7 @@ class GraphExplorer {
     }
     const sizes = new this.window.ResizeObserver(() => this.resized());
     sizes.observe(this.area);
-    const themes = new this.window.MutationObserver(() => this.applyTheme());
-    themes.observe(this.page.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-    const system = this.window.matchMedia("(prefers-color-scheme: dark)");
-    this.on(system, "change", () => this.applyTheme());
-    this.ends.push(() => sizes.disconnect(), () => themes.disconnect());
+    this.ends.push(() => sizes.disconnect());
   }
 
   resized() {
@@ -357,18 +354,6 @@ class GraphExplorer {
     if (!before) this.placeFirst();
     // What was in the middle stays there.
     else this.stage.shift((this.stage.size().width - wide) / 2 / this.stage.view.scale, 0);
-  }
-
-  /** Dark or light: as asked, as JupyterLab is, or as the system is. */
-  applyTheme() {
-    const lab = this.page.body.dataset.jpThemeLight;
-    const system = this.window.matchMedia("(prefers-color-scheme: dark)").matches;
-    const dark = lab ? lab === "false" : system;
-    const { theme = "auto" } = this.options;
-    const name = theme === "auto" ? (dark ? "dark" : "light") : theme;
-    if (name === this.element.dataset.theme) return;
-    this.element.dataset.theme = name;
-    if (this.scene) this.repaint();
   }
 
   button(action) {

@@ -4,6 +4,7 @@ import { mount } from "./explorer.js";
 import { PROFILE_COLUMNS, aliveAt, branchesTo, bytesText, icicleBoxes, layerPath, memoryLayers, nanosText, percentText, profileCell, sortedRows } from "./profile_parts.js";
 import { restoredDocument } from "./squeeze.js";
 import { escapeText } from "./svg.js";
+import { followTheme } from "./theme.js";
 
 const PROFILE_TABS = { table: "Table", icicle: "Icicle", memory: "Memory", graph: "Graph" };
 const PROFILE_ORDERS = { time: "time", calls: "calls", memory: "bytes" };
@@ -66,7 +67,7 @@ class ProfilePage {
     this.tip.className = "ari-pf-tip";
     this.tip.hidden = true;
     this.element.appendChild(this.tip);
-    this.applyTheme();
+    followTheme(this.element, options.theme);
     this.listen();
     this.show(options.view in PROFILE_TABS && this.has(options.view) ? options.view : "table");
     this.element.dataset.ready = "1";
@@ -79,14 +80,6 @@ class ProfilePage {
   tabsMarkup() {
     const tabs = Object.entries(PROFILE_TABS).filter(([tab]) => this.has(tab));
     return tabs.map(([tab, text]) => `<button type="button" role="tab" data-tab="${tab}" aria-selected="false">${text}</button>`).join("");
-  }
-
-  applyTheme() {
-    const { theme } = this.options;
-    const media = this.window.matchMedia("(prefers-color-scheme: dark)");
-    const set = () => (this.element.dataset.theme = theme === "light" || theme === "dark" ? theme : media.matches ? "dark" : "light");
-    set();
-    media.addEventListener("change", set);
   }
 
   listen() {

@@ -4,6 +4,7 @@ import { mount } from "./explorer.js";
 import { countOf } from "./scene.js";
 import { escapeText } from "./svg.js";
 import { countedRules, matchingNodes, nextOfRule, runsOfStages, sceneOfPlace, timeText, timelineOf } from "./steps.js";
+import { followTheme } from "./theme.js";
 
 const LEVELS = 1;
 const WHOLE_NODES = 30;
@@ -111,7 +112,7 @@ class Timeline {
     }
     this.sidePart.innerHTML = sideMarkup(data);
     this.levels = data.start.length <= WHOLE_NODES ? null : LEVELS;
-    this.applyTheme();
+    this.ends.push(followTheme(this.element, options.theme, () => this.at !== undefined && this.drawStrip()));
     this.listen();
     this.goTo(this.count ? 1 : 0);
     this.element.dataset.ready = "1";
@@ -290,10 +291,7 @@ class Timeline {
     });
     const sizes = new this.window.ResizeObserver(() => this.resized());
     sizes.observe(this.stripPart);
-    const themes = new this.window.MutationObserver(() => this.applyTheme());
-    themes.observe(this.page.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-    this.on(this.window.matchMedia("(prefers-color-scheme: dark)"), "change", () => this.applyTheme());
-    this.ends.push(() => sizes.disconnect(), () => themes.disconnect(), () => this.play(false));
+    this.ends.push(() => sizes.disconnect(), () => this.play(false));
   }
 
   titleOf(place) {
@@ -304,14 +302,6 @@ class Timeline {
   resized() {
     this.element.classList.toggle("ari-tl-narrow", this.element.clientWidth < 760);
     this.drawStrip();
-  }
-
-  applyTheme() {
-    const lab = this.page.body.dataset.jpThemeLight;
-    const dark = lab ? lab === "false" : this.window.matchMedia("(prefers-color-scheme: dark)").matches;
-    const wanted = this.options.theme ?? "auto";
-    this.element.dataset.theme = wanted === "auto" ? (dark ? "dark" : "light") : wanted;
-    if (this.at !== undefined) this.drawStrip();
   }
 
   clicked(event) {

@@ -31,9 +31,12 @@
     } else {
       mounted(code, data);
     }
-    // The page around a frame shows a static picture until then.
+    // The page around a frame shows a static picture until then, and tells the theme.
     parent.postMessage("ari-shown", "*");
   };
+  addEventListener("message", ({ source, data }) => {
+    if (source === parent && data?.ariTheme) document.body.dataset.ariTheme = data.ariTheme;
+  });
   if (!globalThis.DecompressionStream) {
     say("This view needs a newer browser: Chrome 80, Firefox 113, Safari 16.4 or later.");
     return;
