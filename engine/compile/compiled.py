@@ -144,7 +144,7 @@ class Function:
             arrange = None if self._arrange is first else self._arrange
             module = lazy.module("arignote.execute.quick")
             self._miss = module.MISS
-            quick = module.quick_caller(linked.native, self._targets, arrange)
+            quick = module.quick_caller(linked.native, linked.check, self._targets, arrange)
         # Set once: other threads may be about to call it.
         self._quick = quick
 

@@ -17,6 +17,7 @@ from arignote.execute.compiler import cores, find_compiler
 from arignote.execute.frame import (
     Frame,
     FrameBuilder,
+    FramePlan,
     UnfitError,
     Workspace,
     workspace,
@@ -158,6 +159,7 @@ class Native:
         # One for each thread that calls at once; frames for other sizes use them too.
         self.spaces: list[Workspace] = []
         self._hosts: dict[Any, dict[Variable, np.ndarray]] = {}
+        self._plans: dict[int, FramePlan] = {}
 
     def __call__(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The results for the values of inputs, then of shared variables."""
@@ -200,10 +202,10 @@ class Native:
     def _part(
         self, number: int, part: Part, key: tuple, arrays: dict[Variable, np.ndarray]
     ) -> None:
-        pool = self.frames.get((number, key))
         try:
-            frame = pool.pop()  # type: ignore[union-attr]
-        except (AttributeError, IndexError):
+            pool = self.frames[number, key]
+            frame = pool.pop()
+        except (KeyError, IndexError):
             frame = self._frame(number, part, key, arrays)
             pool = self._pool(number, key)
         buffer, args, alive = ffi().from_buffer, frame.args, []
@@ -221,7 +223,7 @@ class Native:
         args[len(alive)] = space.buffer
         failed = self._call(frame, arrays)
         self.spaces.append(space)
-        pool.append(frame)  # type: ignore[union-attr]
+        pool.append(frame)
         if failed:
             raise UnfitError
         arrays.update(zip(part.outputs, outputs, strict=True))
@@ -234,6 +236,20 @@ class Native:
     def fallback(self) -> Executable:
         """What says what is wrong where a run of the tables stops."""
         return self._replay
+
+    def fresh(self, values: Sequence[np.ndarray]) -> tuple[list[Frame], Frame]:
+        """A new frame of a program that is one part, for the values of all leaves, and its pool.
+
+        Raises
+        ------
+        UnfitError
+            The sizes do not fit together, or the native code does not fit them.
+        """
+        (part,) = self.program.steps
+        assert isinstance(part, Part)
+        key = tuple([value.shape for value in values])
+        frame = self._frame(0, part, key, dict(zip(self.leaves, values, strict=True)))
+        return self._pool(0, key), frame
 
     def _pool(self, number: int, key: tuple) -> list[Frame]:
         while len(self.frames) >= MAX_FRAMES:
@@ -248,9 +264,16 @@ class Native:
     ) -> Frame:
         sizes, hosts = self._sizes(number, arrays)
         try:
-            return FrameBuilder(part, sizes, hosts, KERNEL_TABLE, self.threads).build()
+            return FrameBuilder(self.plan(number, part), sizes, hosts).build()
         except (*FAILURES, KeyError, ArignoteError) as error:
             raise UnfitError from error
+
+    def plan(self, number: int, part: Part) -> FramePlan:
+        """What the frames of a part, the step of this number, have in common."""
+        known = self._plans.get(number)
+        if known is None:
+            known = self._plans[number] = FramePlan(part, KERNEL_TABLE, self.threads)
+        return known
 
     def _known_hosts(
         self, number: int, key: tuple, arrays: dict[Variable, np.ndarray]

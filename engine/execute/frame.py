@@ -104,20 +104,36 @@ def workspace(spare: list[Workspace], room: int) -> Workspace:
     return found if found.room >= room else Workspace(room)
 
 
+class FramePlan:
+    """What the frames of a part have in common, whatever the sizes are.
+
+    Parameters
+    ----------
+    part : Part
+    addresses : callable
+        Gives the address and the cost of a kernel.
+    threads : int
+        How many share the work of a call.
+    """
+
+    def __init__(self, part: Part, addresses: Any, threads: int) -> None:
+        self.part, self.addresses, self.threads = part, addresses, threads
+        self.places = {x: (n, 0) for n, x in enumerate((*part.inputs, *part.outputs))}
+        alignments = [x.type.numpy_dtype.alignment for x in part.inputs]
+        self.alignments = ffi().new("int64_t[]", alignments or [1])
+        self.alignments_at = _address(self.alignments)
+
+
 class FrameBuilder:
-    """Makes the table of a part for one tuple of sizes."""
+    """Makes the frame of a plan for one tuple of sizes."""
 
     def __init__(
-        self,
-        part: Part,
-        sizes: CallSizes,
-        hosts: Mapping[Variable, np.ndarray],
-        addresses: Any,
-        threads: int,
+        self, plan: FramePlan, sizes: CallSizes, hosts: Mapping[Variable, np.ndarray]
     ) -> None:
-        self.part, self.sizes, self.hosts = part, sizes, hosts
-        self.addresses, self.threads = addresses, threads
-        self.places: dict[Variable, Place] = {}
+        self.plan, self.sizes, self.hosts = plan, sizes, hosts
+        self.part, self.addresses, self.threads = plan.part, plan.addresses, plan.threads
+        self.places: dict[Variable, Place] = plan.places.copy()
+        self.workspace = len(self.places)
         self.shape_of: dict[Variable, tuple[int, ...]] = {}
         self.arrays: list[np.ndarray] = []
         self.words: list[int] = []
@@ -128,10 +144,7 @@ class FrameBuilder:
 
     def build(self) -> Frame:
         """The frame."""
-        part = self.part
-        for n, x in enumerate((*part.inputs, *part.outputs)):
-            self.places[x] = (n, 0)
-        self.workspace = len(part.inputs) + len(part.outputs)
+        part, plan = self.part, self.plan
         self._pieces()
         for number, step in enumerate(part.steps):
             count = self.step_count
@@ -148,22 +161,26 @@ class FrameBuilder:
             buffer = ffi().from_buffer(array)
             args[self.workspace + 1 + n] = buffer
             kept.append(buffer)
-        table = np.array(self.words, "int64")
-        words = ffi().from_buffer("int64_t[]", table)
-        shapes = tuple([self._shape(x) for x in part.outputs])
-        alignments = ffi().new(
-            "int64_t[]", [x.type.numpy_dtype.alignment for x in part.inputs] or [1]
+        table = ffi().new("int64_t[]", self.words)
+        whole = ffi().new(
+            "int64_t[]",
+            [
+                _address(table),
+                self.step_count,
+                _address(args),
+                len(part.inputs),
+                plan.alignments_at,
+            ],
         )
-        at = [int(ffi().cast("intptr_t", pointer)) for pointer in (words, args, alignments)]
-        whole = ffi().new("int64_t[]", [at[0], self.step_count, at[1], len(part.inputs), at[2]])
+        shapes = tuple([self._shape(x) for x in part.outputs])
         held = [None] * len(part.inputs)
         return Frame(
-            words,
+            table,
             self.step_count,
             args,
             shapes,
             whole,
-            (table, kept, alignments),
+            (kept, plan.alignments),
             self.owners,
             held,
             list(held),
@@ -224,7 +241,7 @@ class FrameBuilder:
         places = [
             (argument, start + offset)
             for (argument, start), offset in zip(
-                [self._place(access.base) for access in loops.accesses],
+                [self._place(x) for x in loops.bases],
                 geometry.offsets,
                 strict=True,
             )
@@ -263,13 +280,13 @@ class FrameBuilder:
     def _geometry(self, loops: Loops) -> "Geometry":
         """How the loops run for these sizes; repeated layers have it once."""
         n = [self.sizes.value(key) for key in loops.domain]
-        if any(self.sizes.value(key) != n[axis] for axis, key in loops.ranges):
-            raise UnfitError
-        if any(access.views for access in loops.accesses):
+        for axis, size in loops.ranges:
+            if self.sizes.value(size) != n[axis]:
+                raise UnfitError
+        if loops.has_views:
             return self._new_geometry(loops, n)
-        axes = tuple([access.axes for access in loops.accesses])
-        shapes = tuple([self._shape(access.base) for access in loops.accesses])
-        key = (loops.kernel, tuple(n), axes, shapes)
+        shapes = tuple([self._shape(x) for x in loops.bases])
+        key = (loops.kernel, loops.axes, tuple(n), shapes)
         known = self.geometries.get(key)
         if known is None:
             known = self.geometries[key] = self._new_geometry(loops, n)
@@ -305,22 +322,21 @@ class FrameBuilder:
 
     def _operand(self, access: Access, n: Sequence[int]) -> tuple[int, list[int]]:
         """Where in its memory an operand begins, and its stride along each axis of the domain."""
-        start = 0
+        start, axes, strides = 0, access.axes, [0] * len(n)
         shape = self._shape(access.base)
         if access.views:
             view = dummy(access.base, shape)
             for node in access.views:
                 view = node.op.perform(view, *[self._known(x) for x in node.inputs[1:]])[0]
-            start = offset_of(view)
-            shape, steps = view.shape, view.strides
+            start, shape, steps = offset_of(view), view.shape, view.strides
         else:
             steps = contiguous(shape, access.base.type.numpy_dtype.itemsize)
-        strides = [0] * len(n)
-        for size, step, axis in zip(shape, steps, access.axes, strict=True):
-            if axis is not None and size == n[axis]:
-                strides[axis] = step
-            elif axis is not None and size != 1:
-                raise UnfitError
+        for size, step, axis in zip(shape, steps, axes, strict=True):
+            if axis is not None:
+                if size == n[axis]:
+                    strides[axis] = step
+                elif size != 1:
+                    raise UnfitError
         return start, strides
 
     def _known(self, x: Variable) -> np.ndarray:
@@ -471,6 +487,10 @@ class FrameBuilder:
         view = node.op.perform(view, *[self._known(x) for x in node.inputs[1:]])[0]
         self.places[node.outputs[0]] = (argument, start + offset_of(view) if view.size else start)
         self.shape_of[node.outputs[0]] = view.shape
+
+
+def _address(pointer: Any) -> int:
+    return int(ffi().cast("intptr_t", pointer))
 
 
 def _word(value: np.ndarray) -> int:

@@ -75,13 +75,16 @@ def fitting(kernel: Kernel, n: Sequence[int], strides: Sequence[Sequence[int]]) 
     """The kernel, or the one for operands that do not lie side by side on the last axis."""
     if not n or n[-1] <= 1:
         return kernel
-    changed = {
-        k: Operand(operand.dtype, operand.axes, Inner.STRIDED)
-        for k, (operand, stride) in enumerate(zip(kernel.operands, strides, strict=True))
-        if operand.inner is Inner.UNIT and stride[-1] != np.dtype(operand.dtype).itemsize
-    }
-    if not changed:
+    wrong = [
+        k
+        for k, (item, stride) in enumerate(zip(kernel.items, strides, strict=True))
+        if item and stride[-1] != item
+    ]
+    if not wrong:
         return kernel
+    changed = {
+        k: Operand(kernel.operands[k].dtype, kernel.operands[k].axes, Inner.STRIDED) for k in wrong
+    }
     return kernel_of(
         kernel.rank,
         kernel.split,
@@ -140,10 +143,10 @@ def moving(strides: Sequence[int]) -> list[int]:
 def contiguous(shape: Sequence[int], item: int) -> tuple[int, ...]:
     """The strides of an array in C order."""
     strides = []
-    for size in reversed(shape):
+    for size in shape[::-1]:
         strides.append(item)
-        item *= max(size, 1)
-    return tuple(reversed(strides))
+        item *= size or 1
+    return tuple(strides[::-1])
 
 
 def collapsed(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from arignote.execute.c import KERNEL_TABLE, Native
+from arignote.execute.c import Native
 from arignote.execute.frame import Frame, FrameBuilder
 from arignote.execute.judge import Judge
 from arignote.execute.libraries import ffi
@@ -135,7 +135,7 @@ class GuardedNative(Native):
         assert frame.part is not None
         sizes, hosts = self._sizes(frame.number, arrays)
         # Frames do not keep where things lie, since only this asks.
-        builder = FrameBuilder(frame.part, sizes, hosts, KERNEL_TABLE, self.threads)
+        builder = FrameBuilder(self.plan(frame.number, frame.part), sizes, hosts)
         builder.build()
 
         def read(x: Variable) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 Functions of hundreds of arrays have a loop in place of code for each: the code would be long.
 
-A call qualifies whose arguments are arrays of the right dtypes, in C order, with sizes that were
-met before: everything else about them was checked then. Others take the general way.
+A call qualifies whose arguments are arrays of the right dtypes, in C order. What else there is to
+check is checked when sizes are met for the first time. Others take the general way.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from arignote.execute.c import Native
-from arignote.execute.frame import Frame, workspace
+from arignote.execute.frame import Frame, UnfitError, workspace
 from arignote.execute.libraries import ffi
 from arignote.graph import SharedVariable
 from arignote.graph.variable import store_all
@@ -29,6 +29,7 @@ MISS = object()
 
 def quick_caller(
     native: Native,
+    check: Callable[[Sequence[np.ndarray]], bool] | None,
     targets: Sequence[SharedVariable],
     arrange: Callable[[list[Any]], Any] | None,
 ) -> Callable[..., Any] | None:
@@ -37,6 +38,8 @@ def quick_caller(
     Parameters
     ----------
     native : Native
+    check : function or None
+        Whether the program is right for the values of its leaves.
     targets : sequence of SharedVariable
         Those that the last results are the new values of.
     arrange : function or None
@@ -50,8 +53,9 @@ def quick_caller(
         return None
     if not set(part.inputs) <= set(native.leaves):
         return None
+    fresh = _fresh(native, check)
     if len(native.leaves) + len(results) > MAX_WRITTEN:
-        return _LoopingCaller(native, part, targets, arrange)
+        return _LoopingCaller(native, fresh, part, targets, arrange)
     names = {
         x: f"x{n}" if n < len(program.graph.inputs) else f"w{n}"
         for n, x in enumerate(native.leaves)
@@ -62,6 +66,7 @@ def quick_caller(
         "buffer": ffi().from_buffer,
         "call": native.call_frame,
         "frames": native.frames,
+        "fresh": fresh,
         "MISS": MISS,
         "arrange": arrange,
     }
@@ -103,7 +108,9 @@ def _body(
         lines.append(f"{names[cell]} = s{names[cell]}._value")
     key = _listed([f"{names[x]}.shape" for x in native.leaves])
     lines += ["try:", f"    pool = frames[0, ({key})]", "    frame = pool.pop()"]
-    lines += ["except (KeyError, IndexError):", "    return MISS"]
+    lines += ["except (KeyError, IndexError):"]
+    lines += [f"    pool, frame = fresh(({_listed([names[x] for x in native.leaves])}))"]
+    lines += ["    if frame is None:", "        return MISS"]
     lines += ["try:", "    args = frame.args"]
     if any(x not in targets for x in native.program.shared):
         lines.append("    held, buffers = frame.held, frame.buffers")
@@ -142,6 +149,26 @@ def _body(
     return [*lines, f"return {shown}" if arrange is None else f"return arrange([{shown}])"]
 
 
+Fresh = Callable[[Sequence[np.ndarray]], tuple[list[Frame], Frame | None]]
+
+
+def _fresh(native: Native, check: Callable[[Sequence[np.ndarray]], bool] | None) -> Fresh:
+    """Makes a frame for values whose sizes were not met before, and the pool that it belongs to.
+
+    There is none where the general way has to say what is wrong, or another program has to run.
+    """
+
+    def fresh(values: Sequence[np.ndarray]) -> tuple[list[Frame], Frame | None]:
+        if check is not None and not check(values):
+            return [], None
+        try:
+            return native.fresh(values)
+        except UnfitError:
+            return [], None
+
+    return fresh
+
+
 def _listed(names: Sequence[str]) -> str:
     return "".join(f"{name}, " for name in names) or "()"
 
@@ -152,12 +179,14 @@ class _LoopingCaller:
     def __init__(
         self,
         native: Native,
+        fresh: Fresh,
         part: Part,
         targets: Sequence[SharedVariable],
         arrange: Callable[[list[Any]], Any] | None,
     ) -> None:
         graph, self._cells = native.program.graph, native.program.shared
         self._native, self._targets, self._arrange = native, list(targets), arrange
+        self._fresh = fresh
         self._dtypes = [x.type.numpy_dtype for x in graph.inputs]
         self._locks = [target.lock for target in sorted(targets, key=id)]
         place = {x: n for n, x in enumerate(native.leaves)}
@@ -188,8 +217,10 @@ class _LoopingCaller:
         values = [*args, *[cell._value for cell in self._cells]]
         try:
             pool = self._native.frames[0, tuple([x.shape for x in values])]
-            frame = pool.pop()
+            frame: Frame | None = pool.pop()
         except (KeyError, IndexError):
+            pool, frame = self._fresh(values)
+        if frame is None:
             return MISS
         try:
             results = list(map(np.empty, frame.shapes, self._made_dtypes))

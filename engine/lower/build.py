@@ -89,6 +89,21 @@ class Loops:
     ranges: tuple[tuple[int, Key], ...] = ()
 
     @cached_property
+    def bases(self) -> tuple[Variable, ...]:
+        """Where each operand lies."""
+        return tuple([access.base for access in self.accesses])
+
+    @cached_property
+    def axes(self) -> tuple[Axes, ...]:
+        """Where the loops move each operand."""
+        return tuple([access.axes for access in self.accesses])
+
+    @cached_property
+    def has_views(self) -> bool:
+        """Whether an operand is seen through views."""
+        return any(access.views for access in self.accesses)
+
+    @cached_property
     def inputs(self) -> tuple[Variable, ...]:
         """What it reads from memory."""
         return tuple(dict.fromkeys([a.base for a in self.accesses if not a.written]))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
+import numpy as np
+
 from arignote.lower.limits import Watch
 from arignote.scalar import ScalarOp
 
@@ -147,6 +149,16 @@ class Kernel:
     def accumulates(self) -> bool:
         """Whether jobs that share out a reduced axis need copies of results, added up later."""
         return any(isinstance(write, Accumulate) for write in self.writes)
+
+    @cached_property
+    def items(self) -> tuple[int, ...]:
+        """The bytes of an element of each operand that lies side by side on the last axis, or 0."""
+        return tuple(
+            [
+                np.dtype(operand.dtype).itemsize if operand.inner is Inner.UNIT else 0
+                for operand in self.operands
+            ]
+        )
 
     @cached_property
     def has_totals(self) -> bool:

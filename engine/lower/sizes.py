@@ -101,6 +101,7 @@ class CallSizes:
     def __init__(self, table: SizeTable) -> None:
         self._table = table
         self._known: dict[Key, int] = {}
+        self._shapes: dict[int, tuple[int, ...]] = {}
 
     def bind(self, variable: Variable, shape: Sequence[int]) -> None:
         """Notes the shape of a variable; ShapeError if it is not what others say."""
@@ -132,13 +133,18 @@ class CallSizes:
 
     def shape(self, variable: Variable) -> tuple[int, ...]:
         """The shape of a variable in this call."""
-        known, value = self._known, self.value
-        return tuple(
-            [
-                key if type(key) is int else known[key] if key in known else value(key)
-                for key in self._table.keys(variable.type.dims)
-            ]
-        )
+        # The table keeps dims, so that identities stay.
+        dims = variable.type.dims
+        found = self._shapes.get(id(dims))
+        if found is None:
+            known, value = self._known, self.value
+            found = self._shapes[id(dims)] = tuple(
+                [
+                    key if type(key) is int else known[key] if key in known else value(key)
+                    for key in self._table.keys(dims)
+                ]
+            )
+        return found
 
     def compute(self, node: Apply, hosts: Mapping[Variable, np.ndarray]) -> None:
         """Finds the shape of a node's outputs from those of its inputs.

@@ -106,14 +106,20 @@ class Session:
         times = samples(self.made.step, seconds, 0.0, at_least=20)
         return {"median": statistics.median(times), "p95": statistics.quantiles(times, n=20)[-1]}
 
-    def steps(self, count: int) -> dict:
-        """The time of so many further steps in all; their values are compared with NumPy's."""
-        step = self.made.step
-        start = time.perf_counter()
-        results = [step() for _ in range(count)]
-        seconds = time.perf_counter() - start
+    def pairs(self, count: int) -> dict:
+        """The time of so many further steps, and of the steps of which each is followed.
+
+        Values are compared with NumPy's.
+        """
+        step, first, again, results = self.made.step, 0.0, 0.0, []
+        for _ in range(count):
+            start = time.perf_counter()
+            results.append(step())
+            between = time.perf_counter()
+            results.append(step())
+            first, again = first + between - start, again + time.perf_counter() - between
         self.compare(results)
-        return {"seconds": seconds}
+        return {"first": first, "again": again}
 
     def memory(self, name: str, small: str) -> dict:
         """The bytes that steps take at their peak, beside inputs and outputs.

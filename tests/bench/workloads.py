@@ -130,9 +130,9 @@ def _residual(layers: int) -> Workload:
 
 
 def _forward() -> Workload:
-    """Step k takes input k: a batch of the usual size, then the other sizes."""
+    """Step k takes input k: a batch of the usual size, then two of each other size."""
     random = np.random.default_rng(3)
-    sizes = [MLP_BATCH, *OTHER_BATCHES]
+    sizes = [MLP_BATCH, *[n for n in OTHER_BATCHES for _ in range(2)]]
     batches = [random.standard_normal((n, MLP_SIZES[0])).astype("float32") for n in sizes]
     return Workload("forward", "forward", tuple(batches), _mlp_state(random), 1e-4)
 

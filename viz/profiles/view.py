@@ -131,7 +131,7 @@ class ProfileView:
 
 
 def profile_view(
-    report: ProfileReport, by: By | str, sort: str, top: int, view: str, theme: str
+    report: object, by: By | str, sort: str, top: int, view: str, theme: str
 ) -> ProfileView:
     """See `arignote.viz.profile`."""
     if not isinstance(report, ProfileReport):
