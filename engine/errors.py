@@ -9,6 +9,8 @@ from typing import Any
 from arignote import lazy
 
 MAX_LINES = 20
+# Characters of a line of a user's that are shown.
+MAX_WHERE = 160
 
 
 class ArignoteError(Exception):
@@ -152,7 +154,9 @@ def message(
     lines = what.splitlines()
     tail = []
     if where:
-        tail.append(f"  where: {where}")
+        tail.append(
+            f"  where: {where if len(where) <= MAX_WHERE else where[: MAX_WHERE - 3] + '...'}"
+        )
     if hint:
         first, *rest = hint.splitlines()
         tail.append(f"  try:   {first}")

@@ -380,21 +380,26 @@ def _convert(value: object, dtype: str, downcast: bool | None) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise InputError(f"cannot make an array of {_short(value)}: rows of unequal length") from (
-            None
-        )
+        raise InputError(
+            f"cannot make an array of {short_repr(value)}: rows of unequal length"
+        ) from (None)
     if array.dtype.kind not in "biufc":
-        raise InputError(f"cannot make an array of numbers of {_short(value)}")
+        raise InputError(f"cannot make an array of numbers of {short_repr(value)}")
     if array.dtype == dtype and array.dtype.isnative:
         return array
     if _loses_nothing(array, value, dtype) or (downcast and _same_kind(array.dtype.kind, dtype)):
         return _cast(array, dtype)
     if downcast is None and _is_weak_float(array, value, dtype):
         return _cast(array, dtype)
-    raise InputError(
-        f"cannot store a value of dtype {array.dtype} as {dtype} without risking loss of precision;"
-        f" convert it with .astype({dtype!r}) or pass allow_input_downcast=True"
-    )
+    given = isinstance(value, np.ndarray | np.generic)
+    what = f"a value of dtype {array.dtype}" if given else short_repr(value)
+    if array.dtype.kind == "c":
+        way = "take its real part, .real"
+    elif given:
+        way = f"convert it with .astype({dtype!r}) or pass allow_input_downcast=True"
+    else:
+        way = f"declare the input as {array.dtype} or pass allow_input_downcast=True"
+    raise InputError(f"cannot store {what} as {dtype} without risking loss of precision; {way}")
 
 
 def _loses_nothing(array: np.ndarray, value: object, dtype: str) -> bool:
@@ -437,6 +442,15 @@ def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
         return array.astype(dtype)
 
 
-def _short(value: object) -> str:
+def short_repr(value: object) -> str:
+    """A value as Python writes it, cut where that is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def describe_value(value: object) -> str:
+    """What a value is that was given, in a few words: `ndarray: float64 (2, 2)`, `int 3`."""
+    name = type(value).__name__
+    if isinstance(value, np.ndarray | np.generic):
+        return f"{name}: {value.dtype} {shape_text(value.shape)}"
+    return f"{name} {short_repr(value)}"

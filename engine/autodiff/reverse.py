@@ -21,7 +21,7 @@ from arignote.graph.describe import describe, label
 from arignote.graph.variable import built_for, current_line
 from arignote.ops.base import DISCONNECTED, Undefined
 from arignote.scalar import ZERO
-from arignote.types import kind, real_of
+from arignote.types import kind, real_of, shape_text
 
 
 @without_collector
@@ -94,8 +94,8 @@ def _checked_cost(cost: Any) -> Variable:
     if cost.type.ndim != 0:
         raise NonScalarCostError(
             message(
-                f"the cost {label(cost)} is no scalar, its shape has {cost.type.ndim} sizes; only a"
-                " scalar has a gradient.",
+                f"the cost {label(cost)} has the shape {shape_text(cost.type.shape)}; only a scalar"
+                " has a gradient.",
                 got=[describe(cost)],
                 where=_line(),
                 hint="cost.mean() or cost.sum(); for each element: known_grads={cost: weights}",
@@ -104,8 +104,8 @@ def _checked_cost(cost: Any) -> Variable:
     if kind(cost.type.dtype) != "f":
         raise GradientError(
             message(
-                f"the cost {cost} is {cost.type.dtype}; only real floating-point costs have a"
-                " gradient.",
+                f"the cost {label(cost)} is {cost.type.dtype}; only real floating-point costs"
+                " have a gradient.",
                 got=[describe(cost)],
                 where=_line(),
                 hint="use real numbers: abs(z), z.real; a count or a comparison has no gradient",

@@ -30,6 +30,7 @@ from arignote.graph import (
 from arignote.graph.describe import describe
 from arignote.graph.source import SourceLine
 from arignote.graph.variable import store_all
+from arignote.types import describe_value
 
 if TYPE_CHECKING:
     from arignote.compile.link import Linked
@@ -41,14 +42,6 @@ if TYPE_CHECKING:
     from arignote.lower.names import Text
     from arignote.lower.steps import LoopProgram
     from arignote.rewrite.rule import Firing
-
-
-def _shown(value: Any) -> str:
-    """A value that was given, in a few words."""
-    if isinstance(value, np.ndarray | np.generic):
-        return f"{type(value).__name__}: {value.dtype} {value.shape}"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
 def _if_alive(method: WeakMethod[Callable[[], None]]) -> Callable[[], None]:
@@ -378,7 +371,7 @@ class Function:
         if len(args) > len(self._ins):
             raise InputError(
                 message(
-                    f"{self._title} takes {len(self._ins)} inputs, but {len(args)} were given.",
+                    f"{self._title} takes {self._count}, but {len(args)} were given.",
                     got=self._signature(),
                 )
             )
@@ -405,7 +398,7 @@ class Function:
             names_text = join_names(str(self._ins[n].variable) for n in missing)
             raise InputError(
                 message(
-                    f"{self._title} takes {len(self._ins)} inputs; missing: {names_text}.",
+                    f"{self._title} takes {self._count}; missing: {names_text}.",
                     got=self._signature(),
                 )
             )
@@ -418,7 +411,7 @@ class Function:
             message(
                 f"{self._title}, input {variable} (position {position}): {error}",
                 got=[
-                    _shown(value),
+                    describe_value(value),
                     f"for {describe(variable)}",
                 ],
                 where=str(self.source),
@@ -429,6 +422,10 @@ class Function:
     def _title(self) -> str:
         ins = join_names(str(x) for x in self.inputs)
         return f"the function {self.name}" if self.name else f"the function of ({ins})"
+
+    @property
+    def _count(self) -> str:
+        return "1 input" if len(self._ins) == 1 else f"{len(self._ins)} inputs"
 
     def _signature(self) -> list[str]:
         return [

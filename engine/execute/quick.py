@@ -159,12 +159,12 @@ def _fresh(native: Native, check: Callable[[Sequence[np.ndarray]], bool] | None)
     """
 
     def fresh(values: Sequence[np.ndarray]) -> tuple[list[Frame], Frame | None]:
-        if check is not None and not check(values):
-            return [], None
         try:
-            return native.fresh(values)
+            made = native.fresh(values)
         except UnfitError:
             return [], None
+        # Asked last, since it takes it that values have the axes that they must have.
+        return made if check is None or check(values) else ([], None)
 
     return fresh
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from arignote import types
 from arignote.config import TestValues, config
-from arignote.errors import ArignoteError, DTypeError, GraphError, message
+from arignote.errors import ArignoteError, DTypeError, message
 from arignote.graph.describe import describe_all
 from arignote.graph.test_value import compute_test_values
 from arignote.graph.variable import Apply, Constant, Variable, building, classes_of, current_line
@@ -52,21 +52,23 @@ def constant(value: object, dtype: object = None, name: str | None = None) -> An
     elif is_python_number(value):
         dtype = types.scalar_dtype(value)  # type: ignore[arg-type]
     try:
+        return _constant(value, dtype, name)
+    except DTypeError as error:
+        raise told(error) from None
+
+
+def _constant(value: Any, dtype: str | None, name: str | None) -> Any:
+    try:
         array = np.array(value, dtype=dtype, order="C")
     except (ValueError, TypeError, OverflowError) as error:
-        raise DTypeError(message(f"cannot make a constant of {_short(value)}: {error}")) from None
+        raise DTypeError(f"cannot make a constant of {types.short_repr(value)}: {error}") from None
     if array.dtype.kind not in "biufc":
-        raise DTypeError(message(f"cannot make a constant of {_short(value)}: not numbers"))
+        raise DTypeError(f"cannot make a constant of {types.short_repr(value)}: not numbers")
     if dtype is None and array.dtype == np.float64 and isinstance(value, list | tuple):
         array = array.astype(config.floatX)
     array = array.astype(types.check_dtype(array.dtype), copy=False)
     type_ = TensorType(array.dtype.name, array.shape)
     return classes_of(type_).constant(type_, array, name)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def as_variable(value: Any, name: str | None = None) -> Any:
@@ -85,18 +87,27 @@ def as_variable(value: Any, name: str | None = None) -> Any:
     """
     if isinstance(value, Variable):
         return value
+    try:
+        return variable_of(value, name)
+    except DTypeError as error:
+        raise told(error) from None
+
+
+def variable_of(value: Any, name: str | None = None) -> Any:
+    """As `as_variable`, but what is wrong is left to the caller to tell."""
+    if isinstance(value, Variable):
+        return value
     if isinstance(value, Apply) and len(value.outputs) == 1:
         return value.outputs[0]
     if isinstance(value, list | tuple) and _has_variable(value):
         return stack([as_variable(item) for item in value])
     if isinstance(value, type) or callable(value):
         raise DTypeError(
-            message(
-                f"{_short(value)} is no variable and no value.",
-                hint="call it: T.matrix('x'), not T.matrix",
-            )
+            f"{types.short_repr(value)} is no variable and no value\n"
+            "call it: T.matrix('x'), not T.matrix"
         )
-    return constant(value, name=name)
+    dtype = types.scalar_dtype(value) if is_python_number(value) else None
+    return _constant(value, dtype, name)
 
 
 def _has_variable(items: Sequence[Any]) -> bool:
@@ -143,17 +154,18 @@ def apply_op(op: Op, *operands: Any) -> Any:
     ShapeError, DTypeError, IndexingError
         When the operands do not fit; the text names them and the user's line.
     """
-    inputs = [as_variable(operand) for operand in operands]
+    try:
+        inputs = [variable_of(operand) for operand in operands]
+    except DTypeError as error:
+        raise told(error, operands, op.name) from None
     return _node(op, inputs, inputs)
 
 
 def _node(op: Op, inputs: Sequence[Variable], shown: Sequence[Variable]) -> Any:
     try:
         out_types = op.infer(*[x.type for x in inputs])
-    except ArignoteError as error:
-        raise _with_operands(error, op, shown) from None
-    except np.exceptions.AxisError as error:
-        raise np.exceptions.AxisError(str(_with_operands(error, op, shown))) from None
+    except (ArignoteError, np.exceptions.AxisError) as error:
+        raise told(error, shown, op.name) from None
     node = Apply(
         op, inputs, [t.with_dims() for t in out_types], current_line(), building.gradient_of
     )
@@ -162,13 +174,25 @@ def _node(op: Op, inputs: Sequence[Variable], shown: Sequence[Variable]) -> Any:
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs
 
 
-def _with_operands(error: Exception, op: Op, operands: Sequence[Variable]) -> Exception:
-    first, _, hint = str(error).partition("\n")
+def told(error: Exception, operands: Sequence[Any] = (), name: str = "") -> Exception:
+    """An error that says in its first line what is wrong, and in others what to try, told in full.
+
+    Parameters
+    ----------
+    error : Exception
+    operands : sequence
+        What was given; those that are variables are described.
+    name : str
+        Of the op.
+    """
+    what, _, hint = str(error).partition("\n")
     text = message(
-        f"{op.name}: {first}", got=describe_all(operands), where=str(current_line()),
+        what if not name or what.startswith(name) else f"{name}: {what}",
+        got=describe_all([x for x in operands if isinstance(x, Variable)]),
+        where=str(current_line()),
         hint=hint or None,
-    )  # fmt: skip
-    return type(error)(text) if isinstance(error, ArignoteError) else GraphError(text)
+    )
+    return type(error)(text)
 
 
 def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
@@ -177,14 +201,14 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
     Python numbers take the dtype of the other operands; operands of lower rank are padded.
     """
     inputs: list[Any] = list(operands)
-    for x in operands:
-        if not isinstance(x, Variable):
-            inputs = _converted(record, operands)
-            break
     try:
+        for x in operands:
+            if not isinstance(x, Variable):
+                inputs = _converted(record, operands)
+                break
         dtype = record.common_dtype([x.type.dtype for x in inputs])
-    except ArignoteError as error:
-        raise _with_operands(error, elemwise(record, "float64"), inputs) from None
+    except DTypeError as error:
+        raise told(error, inputs, record.name) from None
     op = elemwise(record, dtype)
     rank = max([len(x.type.dims) for x in inputs])
     padded = [pad_left(x, rank) if x.type.dims else x for x in inputs]
@@ -197,7 +221,7 @@ def apply_scalar(record: ScalarOp, *operands: Any) -> Any:
 
 def _converted(record: ScalarOp, operands: Sequence[Any]) -> list[Any]:
     """The operands as variables."""
-    inputs: list[Any] = [x if is_python_number(x) else as_variable(x) for x in operands]
+    inputs: list[Any] = [x if is_python_number(x) else variable_of(x) for x in operands]
     promoted = slice(*record.promoted)
     strong = [x.dtype for x in inputs[promoted] if not is_python_number(x)]
     inputs[promoted] = [weak(x, strong, record) for x in inputs[promoted]]
@@ -226,16 +250,13 @@ def weak(value: Any, strong: Sequence[str], record: ScalarOp | None = None) -> A
         return value
     dtype = types.scalar_dtype(value, strong)
     try:
-        return constant(value, dtype)
+        return _constant(value, dtype, None)
     except DTypeError:
         if record is not None and record.rule.gives(dtype) == "bool":
             return constant(value)  # whether a uint8 is less than 300 has an answer
         raise DTypeError(
-            message(
-                f"the Python number {value} does not fit {dtype}, the dtype of what it meets.",
-                where=str(current_line()),
-                hint="convert the other operand first: x.astype('int64')",
-            )
+            f"the Python number {value} does not fit {dtype}, the dtype of what it meets\n"
+            "convert the other operand first: x.astype('int64')"
         ) from None
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from arignote.errors import IndexingError, message
-from arignote.graph.build import apply_op, as_variable, pad_left, weak
+from arignote.errors import DTypeError, IndexingError, message
+from arignote.graph.build import apply_op, pad_left, told, variable_of, weak
+from arignote.graph.describe import describe, label
 from arignote.graph.variable import Constant, Variable, current_line
 from arignote.ops.indexing import (
     INPUT,
@@ -26,7 +27,10 @@ from arignote.ops.indexing import (
 
 def read(x: Any, index: Any) -> Any:
     """`x[index]`."""
-    pattern, inputs = _parse(x, index)
+    try:
+        pattern, inputs = _parse(x, index)
+    except (IndexingError, DTypeError) as error:
+        raise told(error, [x]) from None
     op = Subtensor(pattern) if pattern.is_basic else AdvancedSubtensor(pattern)
     return apply_op(op, x, *inputs)
 
@@ -38,13 +42,16 @@ def write(selection: Any, value: Any, mode: Write) -> Any:
         raise IndexingError(
             message(
                 f"{mode.value} needs a part of a variable as its first argument, such as x[2:5].",
-                got=[f"{selection}"],
+                got=[describe(selection) if isinstance(selection, Variable) else repr(selection)],
                 where=str(current_line()),
                 hint=f"T.{mode.value}(x[index], value)",
             )
         )
     x, *inputs = node.inputs
-    value = as_variable(weak(value, [selection.type.dtype]))
+    try:
+        value = variable_of(weak(value, [selection.type.dtype]))
+    except DTypeError as error:
+        raise told(error, [selection], mode.value) from None
     if value.ndim:
         value = pad_left(value, selection.ndim)
     return apply_op(WriteSubtensor(node.op.pattern, mode), x, value, *inputs)
@@ -69,8 +76,8 @@ def _as_index(item: Any) -> Any:
     if isinstance(item, int | np.integer) and not isinstance(item, bool):
         return int(item)
     if isinstance(item, str):
-        raise IndexingError(message(f"{item!r} is no index.", where=str(current_line())))
-    variable = as_variable(np.asarray(item, "int64") if _is_empty(item) else item)
+        raise IndexingError(f"{item!r} is no index")
+    variable = variable_of(np.asarray(item, "int64") if _is_empty(item) else item)
     return variable
 
 
@@ -88,14 +95,10 @@ def _width(item: Any) -> int:
 def _fill_ellipsis(items: list[Any], x: Any) -> list[Any]:
     spots = [n for n, item in enumerate(items) if item is Ellipsis]
     if len(spots) > 1:
-        raise IndexingError(message("an index has only one '...'.", where=str(current_line())))
+        raise IndexingError("an index has only one '...'")
     used = sum(_width(item) for item in items if item is not Ellipsis)
     if used > x.ndim:
-        raise IndexingError(
-            message(
-                f"too many indices for {x}: {used} for {x.ndim} axes.", where=str(current_line())
-            )
-        )
+        raise IndexingError(f"too many indices for {label(x)}: {used} for {x.ndim} axes")
     if spots:
         items[spots[0] : spots[0] + 1] = [slice(None)] * (x.ndim - used)
     return items
@@ -121,11 +124,7 @@ def _entry(item: Any) -> tuple[Entry, list[Any]]:
 
 def _no_index(item: Any, why: str) -> IndexingError:
     return IndexingError(
-        message(
-            f"{why}, but this is {item} of type {item.type}.",
-            where=str(current_line()),
-            hint="convert it: i.astype('int64')",
-        )
+        f"{why}, but this is {item} of type {item.type}\nconvert it: i.astype('int64')"
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from arignote.errors import ShapeError, message
+from arignote.graph.axes import axis_of
 from arignote.graph.build import apply_op, as_variable, in_common_dtype, pad_left
 from arignote.graph.variable import current_line
-from arignote.ops.base import normalize_axis
 from arignote.ops.dot import Dot, MatMul
 from arignote.ops.view import expand
 
@@ -52,8 +52,8 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
         x_axes, y_axes = list(range(x.ndim - axes, x.ndim)), list(range(axes))
     else:
         x_axes, y_axes = [[a] if isinstance(a, int) else list(a) for a in axes]
-    x_axes = [normalize_axis(axis, x.ndim) for axis in x_axes]
-    y_axes = [normalize_axis(axis, y.ndim) for axis in y_axes]
+    x_axes = [axis_of(x, axis) for axis in x_axes]
+    y_axes = [axis_of(y, axis) for axis in y_axes]
     if len(x_axes) != len(y_axes):
         raise ShapeError(
             message(

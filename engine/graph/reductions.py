@@ -1,18 +1,15 @@
 """The reductions among the methods of symbolic arrays."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from arignote import scalar, types
+from arignote.graph.axes import Axis, axes_of
 from arignote.graph.build import apply_op, apply_scalar
-from arignote.ops.base import normalize_axes
 from arignote.ops.reduce import ArgReduce, Count, Mean, Reduce
 from arignote.ops.view import expand
 from arignote.scalar import ScalarOp
-
-Axis = int | Sequence[int] | None
 
 
 class Reductions:
@@ -23,11 +20,11 @@ class Reductions:
 
     def count(self: Any, axis: Axis = None, dtype: str = "int64") -> Any:
         """The number of elements along some axes, a symbolic scalar."""
-        axes = normalize_axes(axis, self.ndim)
+        axes = axes_of(self, axis)
         return apply_op(Count(axes, types.check_dtype(dtype)), self)
 
     def _reduce(self: Any, record: ScalarOp, axis: Axis, dtype: str, keepdims: bool) -> Any:
-        axes = normalize_axes(axis, self.ndim)
+        axes = axes_of(self, axis)
         result = apply_op(Reduce(record, axes, dtype), self)
         return expand(result, axes) if keepdims else result
 
@@ -48,7 +45,7 @@ class Reductions:
     def mean(self: Any, axis: Axis = None, dtype: object = None, keepdims: bool = False) -> Any:
         """The mean over some axes; integers give floats."""
         name = types.quotient_of(self.dtype if dtype is None else types.check_dtype(dtype))
-        axes = normalize_axes(axis, self.ndim)
+        axes = axes_of(self, axis)
         result = apply_op(Mean(axes, name), self)
         return expand(result, axes) if keepdims else result
 
@@ -93,7 +90,7 @@ class Reductions:
         return self._position(scalar.minimum, axis, keepdims)
 
     def _position(self: Any, record: ScalarOp, axis: Axis, keepdims: bool) -> Any:
-        axes = normalize_axes(axis, self.ndim)
+        axes = axes_of(self, axis)
         result = apply_op(ArgReduce(record, axes), self)
         return expand(result, axes) if keepdims else result
 

@@ -8,9 +8,10 @@ import numpy as np
 from arignote import scalar, types
 from arignote.errors import DTypeError, GraphError, ShapeError, SymbolicTruthError, message
 from arignote.graph import hooks, indexing, products
-from arignote.graph.build import apply_op, apply_scalar, as_variable
+from arignote.graph.axes import Axis, axes_of, axis_of
+from arignote.graph.build import apply_op, apply_scalar, as_variable, told
 from arignote.graph.describe import describe, label
-from arignote.graph.reductions import Axis, Reductions
+from arignote.graph.reductions import Reductions
 from arignote.graph.shapes import is_list, parse_shape
 from arignote.graph.variable import (
     VARIABLE_CLASSES,
@@ -20,7 +21,6 @@ from arignote.graph.variable import (
     VariableClasses,
     current_line,
 )
-from arignote.ops.base import normalize_axes, normalize_axis
 from arignote.ops.create import Nonzero, Shape
 from arignote.ops.sort import ArgSort, Sort
 from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape
@@ -237,7 +237,10 @@ class TensorVariable(Reductions, Variable):
 
     def astype(self, dtype: object) -> Any:
         """The elements converted to a dtype; the variable itself if it has that dtype."""
-        name = types.check_dtype(dtype)
+        try:
+            name = types.check_dtype(dtype)
+        except DTypeError as error:
+            raise told(error, [self]) from None
         return self if name == self.dtype else apply_scalar(scalar.cast_to(name), self)
 
     def copy(self, name: str | None = None) -> Any:
@@ -290,11 +293,12 @@ class TensorVariable(Reductions, Variable):
         if len(order) != self.ndim:
             raise ShapeError(
                 message(
-                    f"transpose of {self} needs {self.ndim} axes, but got {tuple(order)}.",
+                    f"transpose of {label(self)} needs {self.ndim} axes, but got {tuple(order)}.",
+                    got=[describe(self)],
                     where=str(current_line()),
                 )
             )
-        return self._shuffle(tuple(normalize_axis(axis, self.ndim) for axis in order))
+        return self._shuffle(tuple(axis_of(self, axis) for axis in order))
 
     def dimshuffle(self, *order: Any) -> Any:
         """The axes in a new order; 'x' puts in an axis of size 1, an axis left out must be 1.
@@ -308,7 +312,7 @@ class TensorVariable(Reductions, Variable):
         items = order[0] if len(order) == 1 and is_list(order[0]) else order
         return self._shuffle(
             tuple(
-                None if isinstance(item, str) and item == "x" else normalize_axis(item, self.ndim)
+                None if isinstance(item, str) and item == "x" else axis_of(self, item)
                 for item in items
             )
         )
@@ -321,14 +325,14 @@ class TensorVariable(Reductions, Variable):
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         """Two axes exchanged."""
         order = list(range(self.ndim))
-        first, second = normalize_axis(axis1, self.ndim), normalize_axis(axis2, self.ndim)
+        first, second = axis_of(self, axis1), axis_of(self, axis2)
         order[first], order[second] = second, first
         return self._shuffle(tuple(order))
 
     def squeeze(self, axis: Axis = None) -> Any:
         """Without the axes of size 1: those known to be, or those named."""
         known = tuple(a for a, size in enumerate(self.type.shape) if size == 1)
-        axes = known if axis is None else normalize_axes(axis, self.ndim)
+        axes = known if axis is None else axes_of(self, axis)
         return self._shuffle(tuple(a for a in range(self.ndim) if a not in axes))
 
     def reshape(self, *shape: Any, ndim: int | None = None) -> Any:
@@ -377,13 +381,13 @@ class TensorVariable(Reductions, Variable):
         """The elements in rising order along an axis (None: all of them)."""
         if axis is None:
             return self.flatten().sort(0)
-        return apply_op(Sort(normalize_axis(axis, self.ndim)), self)
+        return apply_op(Sort(axis_of(self, axis)), self)
 
     def argsort(self, axis: int | None = -1) -> Any:
         """The positions that sort the elements along an axis (None: all of them)."""
         if axis is None:
             return self.flatten().argsort(0)
-        return apply_op(ArgSort(normalize_axis(axis, self.ndim)), self)
+        return apply_op(ArgSort(axis_of(self, axis)), self)
 
     def nonzero(self) -> tuple[Any, ...]:
         """For each axis the positions of the elements that are not 0."""
@@ -394,7 +398,7 @@ class TensorVariable(Reductions, Variable):
         """The elements at some positions along an axis (None: of all of them)."""
         if axis is None:
             return self.flatten()[as_variable(indices)]
-        before = (slice(None),) * normalize_axis(axis, self.ndim)
+        before = (slice(None),) * axis_of(self, axis)
         return self[(*before, as_variable(indices))]
 
 

@@ -16,7 +16,7 @@ from arignote.graph import pickling
 from arignote.graph.collector import note_memory
 from arignote.graph.source import SourceLine, user_line
 from arignote.ops.base import Op
-from arignote.types import Type
+from arignote.types import Type, describe_value
 
 
 class Variable:
@@ -190,8 +190,8 @@ class SharedVariable(Variable):
             raise InputError(
                 message(
                     f"cannot set the shared variable {self}: {error}",
-                    got=[f"{self}: {self.type}"],
-                    where=str(self.source),
+                    got=[describe_value(value), f"made in {self.source}"],
+                    where=str(current_line()),
                 )
             ) from None
         self._value = array

@@ -129,17 +129,19 @@ def require(condition: bool, error: type[Exception], text: str) -> None:
 
 
 def normalize_axis(axis: int, ndim: int) -> int:
-    """An axis counted from the front; IndexError for one that is not there."""
-    if not isinstance(axis, int | np.integer) or not -ndim <= axis < ndim:
+    """An axis counted from the front; AxisError for one that is not there."""
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+        raise np.exceptions.AxisError(f"an axis is a whole number, not {axis!r}")
+    if not -ndim <= axis < ndim:
         raise np.exceptions.AxisError(f"axis {axis} is out of range for {ndim} axes")
     return int(axis) % ndim
 
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """Sorted axes counted from the front; None means all."""
+    """Sorted axes counted from the front, of one or a list of them; None means all."""
     if axis is None:
         return tuple(range(ndim))
-    given = axis if isinstance(axis, Sequence | np.ndarray) else (axis,)
+    given = axis if isinstance(axis, list | tuple | range | np.ndarray) else (axis,)
     axes = sorted(normalize_axis(item, ndim) for item in given)
     if len(set(axes)) != len(axes):
         raise np.exceptions.AxisError(f"an axis is given twice in {tuple(given)}")

@@ -156,7 +156,9 @@ class ScalarOp:
             if apply is not None:
                 return apply(operand, self, operands)
         arrays = [np.asarray(operand) for operand in operands]
-        for array in arrays:
+        for operand, array in zip(operands, arrays, strict=True):
+            if array.dtype.kind not in "biufc":
+                raise DTypeError(f"{self.name} takes numbers, not {types.short_repr(operand)}")
             types.check_dtype(array.dtype)
         with np.errstate(all="ignore"):
             return self.compute(self.common_dtype([array.dtype.name for array in arrays]), *arrays)

@@ -8,15 +8,13 @@ import numpy as np
 from arignote import scalar, types
 from arignote.errors import ShapeError, message
 from arignote.graph import apply_op, apply_scalar, as_variable, indexing, products
+from arignote.graph.axes import Axis, axes_of, axis_of
 from arignote.graph.build import join, pad_left
 from arignote.graph.variable import current_line
-from arignote.ops.base import normalize_axes, normalize_axis
 from arignote.ops.create import ARange, Eye
 from arignote.ops.indexing import Write
 from arignote.ops.nnet import LogSumExp
 from arignote.ops.view import expand
-
-Axis = int | Sequence[int] | None
 
 # ---- reductions ----------------------------------------------------------------------------------
 
@@ -89,7 +87,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over some axes, without overflow."""
     x = as_variable(x)
-    axes = normalize_axes(axis, x.ndim)
+    axes = axes_of(x, axis)
     result = apply_op(LogSumExp(axes), x.astype(types.float_of(x.dtype)))
     return expand(result, axes) if keepdims else result
 
@@ -198,7 +196,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     """With axes of size 1 put in, so that they stand at these positions."""
     x = as_variable(x)
     count = 1 if isinstance(axis, int) else len(axis)
-    return expand(x, normalize_axes(axis, x.ndim + count))
+    return expand(x, axes_of(x, axis, more=count))
 
 
 def broadcast_to(x: Any, shape: Any, ndim: int | None = None) -> Any:
@@ -226,7 +224,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Any:
     variables = [as_variable(x) for x in tensors]
     if not variables:
         raise ShapeError(message("concatenate needs an array.", where=str(current_line())))
-    return join(variables, normalize_axis(axis, variables[0].ndim))
+    return join(variables, axis_of(variables[0], axis))
 
 
 def stack(tensors: Sequence[Any], axis: int = 0) -> Any:
@@ -234,7 +232,7 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Any:
     variables = [as_variable(x) for x in tensors]
     if not variables:
         raise ShapeError(message("stack needs an array.", where=str(current_line())))
-    axis = normalize_axis(axis, variables[0].ndim + 1)
+    axis = axis_of(variables[0], axis, more=1)
     return join([expand(x, (axis,)) for x in variables], axis)
 
 
@@ -251,7 +249,7 @@ def split(x: Any, splits_size: Any, n_splits: int | None = None, axis: int = 0) 
     axis : int
     """
     x = as_variable(x)
-    before = (slice(None),) * normalize_axis(axis, x.ndim)
+    before = (slice(None),) * axis_of(x, axis)
     if isinstance(splits_size, Sequence | np.ndarray):
         sizes = list(splits_size)
     else:

@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 from arignote import scalar, types
 from arignote.errors import ShapeError, message, no_attribute
 from arignote.graph import apply_op, apply_scalar, as_variable
+from arignote.graph.axes import axis_of
 from arignote.graph.variable import current_line
-from arignote.ops.base import normalize_axis
 from arignote.ops.create import ARange
 from arignote.ops.nnet import LogSoftmax, Softmax
 from arignote.scalar import sigmoid, softplus
@@ -35,13 +35,13 @@ def __dir__() -> list[str]:
 def softmax(x: Any, axis: int = -1) -> Any:
     """exp(x) / sum(exp(x)) along an axis: positive numbers with the sum 1, without overflow."""
     x = as_variable(x)
-    return apply_op(Softmax(normalize_axis(axis, x.ndim)), x.astype(types.float_of(x.dtype)))
+    return apply_op(Softmax(axis_of(x, axis)), x.astype(types.float_of(x.dtype)))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """log(softmax(x)) along an axis, exact where softmax(x) underflows to 0."""
     x = as_variable(x)
-    return apply_op(LogSoftmax(normalize_axis(axis, x.ndim)), x.astype(types.float_of(x.dtype)))
+    return apply_op(LogSoftmax(axis_of(x, axis)), x.astype(types.float_of(x.dtype)))
 
 
 logsoftmax = log_softmax

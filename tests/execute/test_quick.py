@@ -44,8 +44,13 @@ def test_new_sizes_take_it(general, count):
 def test_sizes_that_do_not_fit_are_told_in_the_general_way():
     x = T.tensor("float64", (None, 3), name="x")
     w = shared(np.ones((3, 2)), "w")
-    f = function([x], x @ w)
+    y = T.dmatrix("y")
+    f, g = function([x], x @ w), function([x, y], grad(T.sum(x * y), y))
     f(np.ones((4, 3)))
+    g(np.ones((4, 3)), np.ones((4, 3)))
+    for wrong in (np.ones(3), np.array(1.0), np.ones((4, 3, 1))):
+        with pytest.raises(InputError, match="wrong number of dimensions"):
+            g(np.ones((4, 3)), wrong)
     with pytest.raises(InputError, match=r"input x .*wrong size on axis 1.*\(\?, 3\)"):
         f(np.ones((4, 2)))
     with pytest.raises(InputError, match="wrong number of dimensions"):

@@ -54,19 +54,72 @@ def test_mismatch_of_known_sizes_raises_on_the_line_that_builds_it():
         (lambda a, b: T.set_subtensor(a, 0), IndexError),
         (lambda a, b: T.set_subtensor(a[0], b), IndexError),
         (lambda a, b: T.broadcast_to(a, (2, 2)), ValueError),
-        (lambda a, b: T.zeros((2, -1)), ValueError),
-        (lambda a, b: T.stack([]), ValueError),
-        (lambda a, b: T.tensor("float64", (0, 2)).max(axis=0), ValueError),
+        (lambda a, b: T.tensor("float64", (0, 2), "a").max(axis=0), ValueError),
         (lambda a, b: T.nnet.categorical_crossentropy(a, a.sum()), ValueError),
-        (lambda a, b: T.bvector() + 300, TypeError),
+        (lambda a, b: T.bvector("a") + 300, TypeError),
         (lambda a, b: a.astype("float33"), TypeError),
+        (lambda a, b: a.mean(axis="rows"), np.exceptions.AxisError),
+        (lambda a, b: a.swapaxes(0, 2), np.exceptions.AxisError),
+        (lambda a, b: T.nnet.softmax(a, axis=1.0), np.exceptions.AxisError),
+        (lambda a, b: T.expand_dims(a, 4), np.exceptions.AxisError),
+        (lambda a, b: T.stack([a, a], axis=3), np.exceptions.AxisError),
+        (lambda a, b: T.tensordot(a, b, axes=[[0], [2]]), np.exceptions.AxisError),
+        (lambda a, b: a + "text", TypeError),
+        (lambda a, b: a + None, TypeError),
+        (lambda a, b: ~a, TypeError),
+        (lambda a, b: grad(a, a), TypeError),
+        (lambda a, b: grad(a.argmax(), a), ValueError),
     ],
 )
 def test_what_cannot_be_built(build, kind):
     a, b = T.tensor("float64", (2, 3), "a"), T.tensor("float64", (4, 5), "b")
     with pytest.raises(kind) as info:
         build(a, b)
-    assert len(str(info.value).splitlines()) <= errors.MAX_LINES
+    check(info, f"where: test_errors.py:{build.__code__.co_firstlineno}")
+    assert any(shown in str(info.value) for shown in (" a: ", " b: ", "(a")), info.value
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: T.zeros((2, -1)),
+        lambda: T.stack([]),
+        lambda: T.dot(T.dvector("a"), "text"),
+        lambda: T.concatenate([T.dvector("a"), "text"]),
+        lambda: T.constant("text"),
+        lambda: T.nnet.softmax(None),
+        lambda: T.arange("text"),
+        lambda: T.dvector("a").reshape("text"),
+        lambda: T.dvector("a")[np.array(["text"])],
+        lambda: T.set_subtensor(T.dvector("a")[:2], "text"),
+    ],
+)
+def test_values_that_are_none_are_told_with_the_line(build):
+    with pytest.raises((TypeError, ValueError)) as info:
+        build()
+    check(info, f"where: test_errors.py:{build.__code__.co_firstlineno}")
+    assert str(info.value).count("where:") == 1
+
+
+def test_long_lines_are_cut():
+    text = errors.message("wrong.", where="model.py:3: " + "x + " * 100)
+    assert text.splitlines()[1].endswith("...")
+    assert max(map(len, text.splitlines())) < 180
+
+
+def test_what_is_given_to_functions_is_told_as_it_is():
+    x, n = T.dvector("x"), T.iscalar("n")
+    f, g = function([x], x), function([n], n)
+    for call, parts in (
+        (lambda: f(np.array([1j])), ["complex128", ".real"]),
+        (lambda: g(1.5), ["cannot store 1.5 as int32", "declare the input as float64"]),
+        (lambda: g(np.int64(3)), ["dtype int64", ".astype('int32')"]),
+        (lambda: f([1.0], [2.0]), ["takes 1 input, but 2 were given"]),
+        (lambda: shared(np.ones(3), "w").set_value(np.ones((2, 2))), ["ndarray: float64 (2, 2)"]),
+    ):
+        with pytest.raises(errors.InputError) as info:
+            call()
+        check(info, *parts)
 
 
 def test_run_time_mismatch_names_both_variables_and_their_lines():

@@ -103,9 +103,11 @@ def test_ways_that_are_not_there(report, tmp_path):
         viz.profile(report, view="tree")
     with pytest.raises(errors.InputError, match="by is one of"):
         viz.profile(report, by="place")
-    with pytest.raises(errors.GraphError, match="(?s)no theme .blue.*light"):
+    with pytest.raises(errors.GraphError, match=r"(?s)no theme .blue.*light"):
         viz.profile(report, theme="blue")
-    with pytest.raises(errors.GraphError, match=r"(?s)not a Function.*with profiling\(\) as report"):
+    with pytest.raises(
+        errors.GraphError, match=r"(?s)not a Function.*with profiling\(\) as report"
+    ):
         viz.profile(function([], T.constant(1.0)))
     with pytest.raises(errors.GraphError, match=r"\.html"):
         viz.profile(report).save(tmp_path / "profile.pdf")
