@@ -78,6 +78,11 @@ def _fusion(name: str, folder: Path, pace: Pace) -> Figures:
         return engine.ask("fusion", 10 * pace.limit, **arguments)
 
 
+def _products(name: str, folder: Path, pace: Pace) -> Figures:
+    with Engine(name, empty_caches(folder)) as engine:
+        return engine.ask("products", pace.limit, name="mlp", seconds=pace.seconds)
+
+
 def _overhead(of: str) -> Callable[[str, Path, Pace], Figures]:
     def measure(name: str, folder: Path, pace: Pace) -> Figures:
         with Engine(name, empty_caches(folder)) as engine:
@@ -182,6 +187,11 @@ SPECIALS: dict[str, Special] = {
         _show_fusion,
     ),
     "busy": Special("mlp while another process keeps a core busy", _busy, _show_busy),
+    "gemm": Special(
+        "share of mlp's steps in products, by the profile (with copies of what they add to)",
+        _products,
+        lambda f: f"{f['share']:.0%} ({f['with_copies']:.0%})",
+    ),
     "guard": Special("mlp with nan='raise' over mlp without", _overhead("guard"), _show_overhead),
     "watch": Special(
         "mlp in %%watch --every 10 over mlp alone", _overhead("watch"), _show_overhead

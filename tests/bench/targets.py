@@ -84,12 +84,9 @@ def _built(row: str, results: Results) -> Number | None:
 
 
 def _share_of_products(results: Results) -> Number | None:
-    """What the share of mlp's products, timed alone with NumPy, should be, over what it is."""
-    time, products = results.median("mlp", US), results.limits.get("mlp_products")
-    if time is None or products is None:
-        return None
-    share = products / time
-    return GEMM_SHARE / share, f"{100 * share:.0f} % (by NumPy's time for the products)"
+    """What the share of mlp's products should be, over what it is."""
+    share = results.figure("gemm", US, "share")
+    return None if share is None else (GEMM_SHARE / share, f"{100 * share:.0f} %")
 
 
 def _figure(
@@ -194,7 +191,7 @@ TARGETS = [
         partial(_over, "mlp", "jax"),
         partial(_products_bound, "mlp_products"),
     ),
-    Target("mlp", f">= {GEMM_SHARE:.0%} of the time in gemm", 1.0, _share_of_products),
+    Target("gemm", f"mlp: >= {GEMM_SHARE:.0%} of the time", 1.0, _share_of_products),
     Target("chain300", "build and first call <= 0.35 s", 0.35, partial(_built, "chain300")),
     Target("chain300", "call <= 0.7x JAX", 0.7, partial(_over, "chain300", "jax")),
     Target("growth", "t(2n)/t(n) < 2.3", 2.3, _growth, strict=True),

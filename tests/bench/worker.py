@@ -146,6 +146,21 @@ class Session:
         plain, other = (make_one[work.kind](work) for make_one in (self.engine.BUILDERS, builders))
         return self.engine.overhead(plain.step, other.step, seconds, around)
 
+    def products(self, name: str, seconds: float) -> dict:
+        """The share of a workload's steps that is in products, without copies of its matrices.
+
+        A product that adds to a matrix copies it first.
+        """
+        find = getattr(self.engine, "time_in_products", None)
+        if find is None:
+            raise UnableError
+        self.build(name)
+        steps, spent, whole = find(self.made.step, seconds)
+        pairs = [(np.empty_like(a), a) for a in self.work.state if a.ndim == 2]
+        times = samples(lambda: [np.copyto(*pair) for pair in pairs], seconds / 4, BLOCK_S)
+        copies = steps * statistics.median(times)
+        return {"share": (spent - copies) / whole, "with_copies": spent / whole}
+
     def fusion(self, count: int, seconds: float) -> dict:
         """Random expressions with fusion and without."""
         compare = getattr(self.engine, "compare_fusion", None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import arignote as ari
 import waits
+from arignote.compile.report_rows import RowKind
 from fusion import compare
 from theano_face import Face, builders
 
@@ -18,6 +21,17 @@ def _function(*inputs_and_outputs: Any, **options: Any) -> Any:
     if hasattr(f, "wait"):
         f.wait()
     return f
+
+
+def time_in_products(step: Callable[[], object], seconds: float) -> tuple[int, float, float]:
+    """How many steps ran, what their products took by the profile, and what all took."""
+    step()
+    count, start = 0, time.perf_counter()
+    with ari.profiling() as report:
+        while time.perf_counter() < start + seconds:
+            step()
+            count += 1
+    return count, report.summary[RowKind.PRODUCT] / 1e9, report.wall / 1e9
 
 
 VERSION = ari.__version__
