@@ -37,6 +37,9 @@ class Variable:
         The user's line that made it.
     """
 
+    # What every variable has lies together, since large graphs are slow for want of cache.
+    __slots__ = ("__dict__", "__weakref__", "_source", "index", "name", "owner", "type")
+
     type: Any
     name: str | None
     owner: "Apply | None"
@@ -81,11 +84,12 @@ class Variable:
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "_evaluators"}
+        own = {key: getattr(self, key) for key in _OF_ALL if hasattr(self, key)}
+        return own | {key: value for key, value in vars(self).items() if key != "_evaluators"}
 
     def __copy__(self) -> "Variable":
         twin = self.__class__.__new__(self.__class__)
-        twin.__dict__.update(self.__getstate__())
+        twin.__setstate__(self.__getstate__())
         if "_tag" in twin.__dict__:
             twin._tag = SimpleNamespace(**vars(self._tag))
         return twin
@@ -97,8 +101,9 @@ class Variable:
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state.pop(pickling.CHAIN, None)
-        self.__dict__.update(state)
+        for key, value in state.items():
+            if key != pickling.CHAIN:
+                setattr(self, key, value)
 
     def __str__(self) -> str:
         if self.name is not None:
@@ -109,6 +114,9 @@ class Variable:
 
     def __repr__(self) -> str:
         return str(self)
+
+
+_OF_ALL = ("type", "name", "owner", "index", "_source")
 
 
 class Constant(Variable):

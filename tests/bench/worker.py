@@ -54,7 +54,14 @@ class Session:
     def watch(self) -> dict:
         """From here on, programs that this process starts (compilers) are counted."""
         events, started = ("subprocess.Popen", "os.system", "os.posix_spawn"), self.started
-        sys.addaudithook(lambda event, _: started.append(event) if event in events else None)
+
+        def note(event: str, _: object) -> None:
+            # What subprocess starts through posix_spawn, as newer Pythons do, has told already.
+            caller = sys._getframe(1).f_globals["__name__"]
+            if event == "subprocess.Popen" or (event in events and caller != "subprocess"):
+                started.append(event)
+
+        sys.addaudithook(note)
         return {}
 
     def programs(self) -> dict:

@@ -388,10 +388,10 @@ def test_a_full_or_read_only_folder(tmp_path: Path, monkeypatch, number: int, na
     there = cache.put(OTHER, writer())
     real = getattr(os, name)
 
-    def refuse(path: str | Path, *rest: object) -> object:
+    def refuse(path: str | Path, *rest: object, **named: object) -> object:
         if str(path).startswith(str(tmp_path)):
             raise OSError(number, os.strerror(number), str(path))
-        return real(path, *rest)
+        return real(path, *rest, **named)
 
     monkeypatch.setattr(os, name, refuse)
     with pytest.warns(UserWarning, match=os.strerror(number)) as said:
