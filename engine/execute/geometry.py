@@ -53,7 +53,7 @@ def merging_kernel(record: ScalarOp, dtype: str, watch: Watch | None = None) -> 
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Geometry:
     """How a kernel runs for one tuple of sizes, wherever its operands lie.
 

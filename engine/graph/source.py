@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,10 @@ def set_filename_formatter(formatter: Callable[[str], str | None] | None) -> Non
     _formatter = formatter or _plain
 
 
+# Many nodes are made in few lines.
+_line = lru_cache(maxsize=4096)(SourceLine)
+
+
 def user_line() -> SourceLine | None:
     """The innermost line on the stack that is not in this package."""
     frame: FrameType | None = sys._getframe(1)
@@ -82,7 +87,7 @@ def user_line() -> SourceLine | None:
         module = frame.f_globals.get("__name__", "")
         if module != _PACKAGE and not module.startswith(_PREFIX):
             code = frame.f_code
-            return SourceLine(code.co_filename, frame.f_lineno, code.co_name, _scope.get())
+            return _line(code.co_filename, frame.f_lineno, code.co_name, _scope.get())
         frame = frame.f_back
     return None
 

@@ -34,7 +34,7 @@ Axes = tuple[int | None, ...]
 """For each axis of a value the domain axis that it is; None: it does not move."""
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Access:
     """How a kernel's operand lies in memory: views, then where the loops move it."""
 
@@ -44,14 +44,14 @@ class Access:
     written: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Given:
     """A parameter that a constant or a value found from the sizes of a call fills."""
 
     variable: Variable
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Extent:
     """A parameter with the size, or with the stride in bytes, of an axis of an operand."""
 
@@ -60,7 +60,7 @@ class Extent:
     is_stride: bool
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Loops:
     """A kernel with what it works on: the steps of a program that loops compute.
 

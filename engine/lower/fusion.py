@@ -63,7 +63,7 @@ class Group:
         return len(self.members) < (2 * self.cap if self.cap > 1 else 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True, slots=True)
 class Spot:
     """Where a value is in a group: the domain axis that each of its axes is, None for size 1."""
 

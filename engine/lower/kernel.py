@@ -24,7 +24,8 @@ class Inner(Enum):
     STRIDED = "strided"
 
 
-@dataclass(frozen=True)
+# Values are made for every node that is lowered; frozen ones would take three times as long.
+@dataclass(unsafe_hash=True)
 class Operand:
     """What a pointer of the kernel leads to: elements of a dtype, and how the last axis moves it.
 
@@ -36,7 +37,7 @@ class Operand:
     inner: Inner
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Load:
     """The element of an operand at the place of the loops."""
 
@@ -44,7 +45,7 @@ class Load:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Parameter:
     """A number that is given with each step; parameters have 8 bytes each."""
 
@@ -52,7 +53,7 @@ class Parameter:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Position:
     """The index along a domain axis, as int64."""
 
@@ -60,7 +61,7 @@ class Position:
     dtype: str = "int64"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Gathered:
     """The element of an operand at computed indices.
 
@@ -75,7 +76,7 @@ class Gathered:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Compute:
     """A scalar op on values, computed in `compute`."""
 
@@ -85,7 +86,7 @@ class Compute:
     dtype: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Total:
     """A value combined over the inner axes, known for the row after the phase of the value."""
 
@@ -97,7 +98,7 @@ class Total:
 Value = Load | Parameter | Position | Gathered | Compute | Total
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Store:
     """A value written to an operand."""
 
@@ -105,7 +106,7 @@ class Store:
     value: int
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Accumulate:
     """A value combined over those of its axes along which the operand does not move."""
 

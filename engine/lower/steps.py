@@ -11,7 +11,7 @@ from arignote.lower.names import Names
 from arignote.lower.sizes import SizeTable
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LoopStep:
     """A kernel."""
 
@@ -28,7 +28,7 @@ class LoopStep:
         return self.loops.outputs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ProductStep:
     """A product by BLAS; for each operand the memory and whether it is transposed.
 
@@ -50,7 +50,7 @@ class ProductStep:
         return self.node.outputs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class AliasStep:
     """Another shape for, or a part of, what lies in memory; nothing is computed."""
 
@@ -67,7 +67,7 @@ class AliasStep:
         return self.node.outputs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class NodeStep:
     """A node that NumPy computes; a view only gives what is there another shape."""
 

@@ -130,7 +130,7 @@ class Pass:
     def _visit(self, node: Apply, variable: Variable, stack: list[Variable]) -> None:
         done, make = self.done, self.make
         make.source, make.gradient_of = node.source, node.gradient_of
-        new = make.rebuilt(node, [done[x] for x in node.inputs], self.reuse)
+        new = make.rebuilt(node, tuple([done[x] for x in node.inputs]), self.reuse)
         after = new.outputs[variable.index]
         make.uses[after] += self.uses.get(variable, 1)
         known = done.get(after)

@@ -34,9 +34,8 @@ class Interner:
     def __init__(self, sizes: EqualSizes) -> None:
         self.sizes = sizes
         self.uses: defaultdict[Variable, int] = defaultdict(int)
-        self._nodes: dict[Hashable, Apply] = {}
-        self._ops: dict[Op, Op] = {}
-        self._one_op: dict[int, tuple[Op, Op]] = {}
+        self._ops: dict[Op, _Nodes] = {}
+        self._nodes: dict[int, tuple[Op, _Nodes]] = {}
         self._constants: dict[Hashable, Variable] = {}
         self._numbers: dict[tuple[int, str], Variable] = {}
         self.source: SourceLine | None = None
@@ -50,38 +49,41 @@ class Interner:
 
     def node(self, op: Op, inputs: Sequence[Variable], out_types: Sequence[Any] | None) -> Apply:
         """The node of an op on inputs; types are inferred unless they are known."""
-        op, key = self._identity(op, inputs)
-        known = self._nodes.get(key)
+        inputs = tuple(inputs)
+        nodes = self._nodes_of(op)
+        key = nodes.key(inputs)
+        known = nodes.known.get(key)
         if known is None:
             if out_types is None:
-                out_types = [t.with_dims() for t in op.infer(*[x.type for x in inputs])]
-            known = Apply(op, inputs, out_types, self.source, self.gradient_of)
-            self._nodes[key] = known
+                out_types = [t.with_dims() for t in nodes.op.infer(*[x.type for x in inputs])]
+            known = Apply(nodes.op, inputs, out_types, self.source, self.gradient_of)
+            nodes.known[key] = known
         return known
 
-    def rebuilt(self, node: Apply, inputs: Sequence[Variable], reuse: bool) -> Apply:
+    def rebuilt(self, node: Apply, inputs: tuple[Variable, ...], reuse: bool) -> Apply:
         """The node of the same op and types on these inputs; with `reuse` it may be itself."""
-        op, key = self._identity(node.op, inputs)
-        known = self._nodes.get(key)
+        nodes = self._nodes_of(node.op)
+        key = nodes.key(inputs)
+        known = nodes.known.get(key)
         if known is None:
             if reuse and all(map(is_, inputs, node.inputs)):
                 known = node
             else:
                 out_types = [out.type for out in node.outputs]
-                known = Apply(op, inputs, out_types, self.source, self.gradient_of)
-            self._nodes[key] = known
+                known = Apply(nodes.op, inputs, out_types, self.source, self.gradient_of)
+            nodes.known[key] = known
         return known
 
-    def _identity(self, op: Op, inputs: Sequence[Variable]) -> tuple[Op, tuple[int, ...]]:
-        """The one object for all ops that equal this one, and a key that equal nodes share."""
-        known = self._one_op.get(id(op))
+    def _nodes_of(self, op: Op) -> "_Nodes":
+        """The nodes of all ops that equal this one."""
+        known = self._nodes.get(id(op))
         if known is None:
             # Each object is hashed once only; it is kept, so that its id stays its own.
-            known = self._one_op[id(op)] = (op, self._ops.setdefault(op, op))
-        op = known[1]
-        if type(op) is Elemwise and op.scalar.commutative and id(inputs[0]) > id(inputs[1]):
-            return op, (id(op), id(inputs[1]), id(inputs[0]))
-        return op, (id(op), *map(id, inputs))
+            nodes = self._ops.get(op)
+            if nodes is None:
+                nodes = self._ops[op] = _Nodes(op)
+            known = self._nodes[id(op)] = (op, nodes)
+        return known[1]
 
     def __call__(self, op: Op, *inputs: Variable) -> Any:
         """The one output of the node of an op on inputs."""
@@ -117,6 +119,23 @@ class Interner:
         if x.type.ndim in (0, rank):
             return x
         return self(DimShuffle((*(None,) * (rank - x.type.ndim), *range(x.type.ndim))), x)
+
+
+class _Nodes:
+    """The nodes of one op, by their inputs."""
+
+    __slots__ = ("_commutes", "known", "op")
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.known: dict[tuple[Variable, ...], Apply] = {}
+        self._commutes = type(op) is Elemwise and op.scalar.commutative
+
+    def key(self, inputs: tuple[Variable, ...]) -> tuple[Variable, ...]:
+        """What nodes have in common that are equal."""
+        if self._commutes and id(inputs[0]) > id(inputs[1]):
+            return inputs[1], inputs[0]
+        return inputs
 
 
 def constant_key(constant: Constant) -> Hashable:
