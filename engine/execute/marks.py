@@ -6,7 +6,7 @@ import numpy as np
 
 from arignote.graph import Apply, Variable
 from arignote.ops.base import View
-from arignote.ops.dot import Dot, Gemm, Gemv, MatMul
+from arignote.ops.dot import DOT, Dot, Gemm, Gemv, MatMul
 from arignote.ops.elemwise import Elemwise
 from arignote.ops.indexing import AdvancedSubtensor, Write, WriteSubtensor
 from arignote.ops.join import Join
@@ -61,7 +61,7 @@ def reached(node: Apply, values: Values, marks: Values) -> np.ndarray:
 
 def _reached_by_product(node: Apply, values: Values, given: Sequence[np.ndarray]) -> np.ndarray:
     x, y = node.inputs[-2:]
-    product = node.op if isinstance(node.op, MatMul) else Dot()
+    product = node.op if isinstance(node.op, MatMul) else DOT
     counts = [mark.astype("float32") for mark in given[-2:]]
     ones = [np.ones(values[of].shape, "float32") for of in (x, y)]
     found = product.perform(counts[0], ones[1])[0] + product.perform(ones[0], counts[1])[0] > 0

@@ -14,7 +14,7 @@ from arignote.graph.variable import Apply, Constant, Variable, building, classes
 from arignote.ops.base import Op
 from arignote.ops.elemwise import elemwise
 from arignote.ops.join import Join
-from arignote.ops.view import DimShuffle
+from arignote.ops.view import dimshuffle
 from arignote.scalar import ScalarOp, mul, power, true_div
 from arignote.types import TensorType
 
@@ -125,7 +125,7 @@ def stack(variables: Sequence[Any], axis: int = 0) -> Any:
     """Variables of one rank put side by side along a new axis."""
     rank = max(x.ndim for x in variables)
     order = [*range(axis), None, *range(axis, rank)]
-    return join([apply_op(DimShuffle(tuple(order)), pad_left(x, rank)) for x in variables], axis)
+    return join([apply_op(dimshuffle(tuple(order)), pad_left(x, rank)) for x in variables], axis)
 
 
 def join(variables: Sequence[Any], axis: int) -> Any:
@@ -143,7 +143,7 @@ def pad_left(x: Any, rank: int) -> Any:
     """The variable with axes of size 1 put in front until it has this rank."""
     if x.ndim >= rank:
         return x
-    return apply_op(DimShuffle((*(None,) * (rank - x.ndim), *range(x.ndim))), x)
+    return apply_op(dimshuffle((*(None,) * (rank - x.ndim), *range(x.ndim))), x)
 
 
 def apply_op(op: Op, *operands: Any) -> Any:

@@ -8,7 +8,7 @@ from arignote.errors import ShapeError, message
 from arignote.graph.axes import axis_of
 from arignote.graph.build import apply_op, as_variable, in_common_dtype, pad_left
 from arignote.graph.variable import current_line
-from arignote.ops.dot import Dot, MatMul
+from arignote.ops.dot import DOT, MatMul
 from arignote.ops.view import expand
 
 
@@ -18,7 +18,7 @@ def dot(x: Any, y: Any) -> Any:
     if x.ndim == 0 or y.ndim == 0:
         return x * y
     if x.ndim <= 2 and y.ndim <= 2:
-        return apply_op(Dot(), *in_common_dtype(x, y))
+        return apply_op(DOT, *in_common_dtype(x, y))
     return tensordot(x, y, ([x.ndim - 1], [max(y.ndim - 2, 0)]))
 
 
@@ -35,7 +35,7 @@ def matmul(x: Any, y: Any) -> Any:
             )
         )
     if x.ndim <= 2 and y.ndim <= 2:
-        return apply_op(Dot(), *in_common_dtype(x, y))
+        return apply_op(DOT, *in_common_dtype(x, y))
     left = expand(x, (0,)) if x.ndim == 1 else x
     right = expand(y, (1,)) if y.ndim == 1 else y
     rank = max(left.ndim, right.ndim)
@@ -66,7 +66,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
     sizes = [_size(x, axis) for axis in x_kept] + [_size(y, axis) for axis in y_kept]
     rows = x.dimshuffle(*x_kept, *x_axes).reshape(_count(x, x_kept), _count(x, x_axes))
     columns = y.dimshuffle(*y_axes, *y_kept).reshape(_count(y, y_axes), _count(y, y_kept))
-    return apply_op(Dot(), *in_common_dtype(rows, columns)).reshape(sizes)
+    return apply_op(DOT, *in_common_dtype(rows, columns)).reshape(sizes)
 
 
 def _size(x: Any, axis: int) -> Any:

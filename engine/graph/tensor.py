@@ -23,7 +23,7 @@ from arignote.graph.variable import (
 )
 from arignote.ops.create import Nonzero, Shape
 from arignote.ops.sort import ArgSort, Sort
-from arignote.ops.view import BroadcastTo, DimShuffle, Flatten, Reshape
+from arignote.ops.view import BroadcastTo, Flatten, Reshape, dimshuffle
 from arignote.scalar import RECORDS, ScalarOp
 from arignote.types import TensorType
 
@@ -320,7 +320,7 @@ class TensorVariable(Reductions, Variable):
     def _shuffle(self, order: tuple[int | None, ...]) -> Any:
         if order == tuple(range(self.ndim)):
             return self
-        return apply_op(DimShuffle(order), self)
+        return apply_op(dimshuffle(order), self)
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         """Two axes exchanged."""

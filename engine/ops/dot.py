@@ -48,10 +48,10 @@ class Dot(Opaque):
         if x.ndim == y.ndim == 1:
             return g * y.conj(), g * x.conj()
         if x.ndim == 1:
-            return Dot()(g, y.conj().T), expand(x.conj(), (1,)) * expand(g, (0,))
+            return DOT(g, y.conj().T), expand(x.conj(), (1,)) * expand(g, (0,))
         if y.ndim == 1:
-            return expand(g, (1,)) * expand(y.conj(), (0,)), Dot()(x.conj().T, g)
-        return Dot()(g, y.conj().T), Dot()(x.conj().T, g)
+            return expand(g, (1,)) * expand(y.conj(), (0,)), DOT(x.conj().T, g)
+        return DOT(g, y.conj().T), DOT(x.conj().T, g)
 
     def pp(self, args: Sequence[str]) -> str:
         return f"dot({args[0]}, {args[1]})"
@@ -78,7 +78,7 @@ class _AddedProduct(Opaque):
             ShapeError,
             f"{self.name} takes operands of rank {self.ranks} and a scalar",
         )
-        (product,) = Dot().infer(x, y)
+        (product,) = DOT.infer(x, y)
         require(
             z.ndim == product.ndim,
             ShapeError,
@@ -107,8 +107,8 @@ class _AddedProduct(Opaque):
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
     ) -> Sequence[Any]:
         (_, alpha, x, y), (g,) = inputs, gradients
-        product = Dot()(x, y)
-        dx, dy = Dot().grad((x, y), (product,), (g,))
+        product = DOT(x, y)
+        dx, dy = DOT.grad((x, y), (product,), (g,))
         return g, (g * product).sum(), alpha * dx, alpha * dy
 
     def pp(self, args: Sequence[str]) -> str:
@@ -168,3 +168,6 @@ class MatMul(Opaque):
     @property
     def name(self) -> str:
         return "matmul"
+
+
+DOT = Dot()

@@ -25,7 +25,11 @@ class Elemwise(Op):
     dtype: str
 
     def infer(self, *types: TensorType) -> tuple[TensorType]:
-        return (TensorType(self.scalar.rule.gives(self.dtype), broadcast_dims(types)),)
+        dtype, dims = self.scalar.rule.gives(self.dtype), broadcast_dims(types)
+        for type_ in types:
+            if type_.dims is dims and type_.dtype == dtype:
+                return (type_,)
+        return (TensorType(dtype, dims),)
 
     def perform(self, *arrays: np.ndarray) -> tuple[np.ndarray]:
         return (self.scalar.compute(self.dtype, *arrays),)
@@ -117,7 +121,7 @@ def sum_to(g: Any, out: Any, x: Any) -> Any:
         g = g.sum(axis=axes, keepdims=True)
     if all(to == size or size == 1 or _cannot_be_1(size) for to, size in pairs):
         return g
-    return SumTo()(g, x)
+    return SUM_TO(g, x)
 
 
 def _cannot_be_1(size: Size) -> bool:
@@ -141,3 +145,6 @@ class SumTo(Opaque):
         self, inputs: Sequence[Any], outputs: Sequence[Any], gradients: Sequence[Any]
     ) -> Sequence[Any]:
         return second(inputs[0], gradients[0]), DISCONNECTED
+
+
+SUM_TO = SumTo()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -84,6 +85,12 @@ class DimShuffle(View):
 
     def __str__(self) -> str:
         return f"DimShuffle{{{','.join('x' if a is None else str(a) for a in self.order)}}}"
+
+
+@lru_cache(maxsize=1024)
+def dimshuffle(order: tuple[int | None, ...]) -> DimShuffle:
+    """The one DimShuffle of an order."""
+    return DimShuffle(order)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from arignote.graph.build import is_python_number
 from arignote.graph.source import SourceLine
 from arignote.ops.base import Op
 from arignote.ops.elemwise import Elemwise, elemwise
-from arignote.ops.view import DimShuffle
+from arignote.ops.view import dimshuffle
 from arignote.rewrite.sizes import EqualSizes
 from arignote.scalar import ScalarOp
 
@@ -118,7 +118,7 @@ class Interner:
     def _padded(self, x: Any, rank: int) -> Any:
         if x.type.ndim in (0, rank):
             return x
-        return self(DimShuffle((*(None,) * (rank - x.type.ndim), *range(x.type.ndim))), x)
+        return self(dimshuffle((*(None,) * (rank - x.type.ndim), *range(x.type.ndim))), x)
 
 
 class _Nodes:

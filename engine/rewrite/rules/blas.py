@@ -4,7 +4,7 @@ from typing import Any
 
 from arignote.ops.dot import Dot, Gemm, Gemv
 from arignote.ops.elemwise import Elemwise
-from arignote.ops.view import DimShuffle
+from arignote.ops.view import dimshuffle
 from arignote.rewrite.rule import Contract, NodeRule, Tag
 from arignote.rewrite.rules.structure import operands_of
 from arignote.scalar import add, mul, neg, sub, true_div
@@ -18,7 +18,7 @@ def _number(make: Any, x: Any) -> Any:
     """The scalar that an operand is, also with axes of size 1; None for others."""
     if x.type.ndim == 0:
         return x
-    return make(DimShuffle(()), x) if all(size == 1 for size in x.type.dims) else None
+    return make(dimshuffle(()), x) if all(size == 1 for size in x.type.dims) else None
 
 
 def _product(make: Any, x: Any, dtype: str) -> tuple[Any, list[Factor], bool] | None:
@@ -96,7 +96,7 @@ def _call(make: Any, z: Any, alpha: Any, x: Any, y: Any) -> Any:
     if z.type.ndim == 2:
         return make(Gemm(), z, alpha, x, y)
     if x.type.ndim == 1:
-        x, y = make(DimShuffle((1, 0)), y), x
+        x, y = make(dimshuffle((1, 0)), y), x
     return make(Gemv(), z, alpha, x, y)
 
 

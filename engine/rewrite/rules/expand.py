@@ -14,7 +14,7 @@ from arignote.ops.elemwise import Elemwise
 from arignote.ops.indexing import AdvancedSubtensor, Gather, IndexPattern, WriteSubtensor
 from arignote.ops.nnet import LogSoftmax, LogSumExp, Softmax
 from arignote.ops.reduce import Mean, Reduce
-from arignote.ops.view import BroadcastTo, DimShuffle, Sizes
+from arignote.ops.view import BroadcastTo, DimShuffle, Sizes, dimshuffle
 from arignote.rewrite.rule import Contract, Head, NodeRule, Tag
 from arignote.rewrite.rules.fills import mean_as_sum, repeated
 from arignote.rewrite.rules.shapes import size_at
@@ -41,7 +41,7 @@ def _spread(make: Any, x: Any, axes: Axes) -> Any:
     """What a reduction over these axes gave, with axes of size 1 in their place."""
     old = iter(range(x.type.ndim))
     rank = x.type.ndim + len(axes)
-    return make(DimShuffle(tuple([None if a in axes else next(old) for a in range(rank)])), x)
+    return make(dimshuffle(tuple([None if a in axes else next(old) for a in range(rank)])), x)
 
 
 def _parts(make: Any, x: Any, axes: Axes) -> tuple[Any, Any, Any, Any]:
@@ -138,7 +138,7 @@ def _read_of_operand(make: Any, x: Any, whole: Any, indices: Any) -> Any:
             return None
     used = {axis: indices[axis] for axis in kept if axis < len(indices)}
     if len(kept) < x.type.ndim:
-        x = make(DimShuffle(tuple(kept)), x)
+        x = make(dimshuffle(tuple(kept)), x)
     return _gather(make, x, used, max(index.type.ndim for index in indices))
 
 
@@ -176,7 +176,7 @@ def _gather_of_shuffle(make: Any, node: Any) -> Any:
     rank = max(index.type.ndim for index in indices)
     read = make(node.op, x, *indices)
     moved = [None if axis is None else axis - count + rank for axis in order[count:]]
-    return make(DimShuffle((*range(rank), *moved)), read)
+    return make(dimshuffle((*range(rank), *moved)), read)
 
 
 def _columns(make: Any, zeros: Any) -> Any:
@@ -254,7 +254,7 @@ def _without(make: Any, x: Any, axis: int) -> Any:
     inner = x.owner
     if inner is not None and isinstance(inner.op, DimShuffle) and inner.inputs[0].type.ndim == 1:
         return inner.inputs[0]
-    return make(DimShuffle((1 - axis,)), x)
+    return make(dimshuffle((1 - axis,)), x)
 
 
 def _rule(

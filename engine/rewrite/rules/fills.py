@@ -9,7 +9,7 @@ from arignote import scalar
 from arignote.graph import Constant, Variable
 from arignote.ops.elemwise import Elemwise
 from arignote.ops.reduce import Count, Mean, Reduce
-from arignote.ops.view import BroadcastTo, DimShuffle, Sizes
+from arignote.ops.view import BroadcastTo, DimShuffle, Sizes, dimshuffle
 from arignote.rewrite.rule import Contract, Head, NodeRule, Tag
 from arignote.rewrite.rules.shapes import filled
 from arignote.scalar.record import cast_to
@@ -77,7 +77,7 @@ def _total(make: Any, node: Any, value: Any, count: Any) -> Any:
         if any(value.type.dims[axis] != 1 for axis in node.op.axes):
             return None
         kept = [axis for axis in range(value.type.ndim) if axis not in node.op.axes]
-        value = make(DimShuffle(tuple(kept)), value)
+        value = make(dimshuffle(tuple(kept)), value)
     total = make.scalar(scalar.mul, value, count)
     if _is_finite(value) or isinstance(count, Constant):
         return total

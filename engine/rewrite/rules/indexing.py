@@ -17,7 +17,7 @@ from arignote.ops.indexing import (
     WriteSubtensor,
 )
 from arignote.ops.join import Join
-from arignote.ops.view import DimShuffle
+from arignote.ops.view import DimShuffle, dimshuffle
 from arignote.rewrite.rule import Contract, Head, NodeRule, Tag
 from arignote.types import Size, TensorType
 
@@ -57,7 +57,7 @@ def _new_axes(make: Any, node: Any) -> Any:
     for entry in entries:
         order.append(None if isinstance(entry, NewAxis) else axis)
         axis += not isinstance(entry, NewAxis)
-    return make(DimShuffle((*order, *range(axis, x.type.ndim))), x)
+    return make(dimshuffle((*order, *range(axis, x.type.ndim))), x)
 
 
 def _inner(node: Any, op: type) -> Any:
@@ -200,7 +200,7 @@ def _read_of_shuffle(make: Any, node: Any) -> Any:
     left = [axis for axis, entry in enumerate(inner) if isinstance(entry, Range)]
     dims = [_dims(node)[kept.index(axis)] if axis in kept else 1 for axis in left]
     back = tuple([None if axis is None else left.index(axis) for axis in kept])
-    return make(DimShuffle(back), _read(make, dims, x, inner))
+    return make(dimshuffle(back), _read(make, dims, x, inner))
 
 
 def _read_of_elemwise(make: Any, node: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from arignote.graph import Constant
-from arignote.ops.dot import Dot
+from arignote.ops.dot import DOT
 from arignote.ops.nnet import LogSoftmax, Softmax
 from arignote.ops.reduce import Reduce
 from arignote.rewrite.rule import Contract, NodeRule, Rule, Tag
@@ -60,7 +60,7 @@ def _sum_of_squares(make: Any, node: Any) -> Any:
     if x is None or op.scalar is not add or x.type.ndim != 1 or make.uses[squares] > 1:
         return None
     fits = op.dtype == x.type.dtype and op.dtype in ("float32", "float64")
-    return make(Dot(), x, x) if fits else None
+    return make(DOT, x, x) if fits else None
 
 
 RULES = (

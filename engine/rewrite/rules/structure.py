@@ -10,7 +10,7 @@ from arignote.graph import Constant, Variable
 from arignote.ops.dot import Dot
 from arignote.ops.elemwise import Elemwise
 from arignote.ops.reduce import Reduce
-from arignote.ops.view import DimShuffle
+from arignote.ops.view import DimShuffle, dimshuffle
 from arignote.rewrite.rule import Contract, Head, NodeRule, Tag
 from arignote.scalar import mul, neg, true_div
 from arignote.scalar.record import cast_to
@@ -120,7 +120,7 @@ def _reduce_of_shuffle(make: Any, node: Any) -> Any:
     reduced = make(replace(op, axes=tuple(axes)), x) if axes else x
     left = [axis for axis in range(x.type.ndim) if axis not in axes]
     kept = [source for axis, source in enumerate(order) if axis not in op.axes]
-    return make(DimShuffle(tuple([None if a is None else left.index(a) for a in kept])), reduced)
+    return make(dimshuffle(tuple([None if a is None else left.index(a) for a in kept])), reduced)
 
 
 def _lift_shuffle(make: Any, node: Any) -> Any:
@@ -142,7 +142,7 @@ def _lift_shuffle(make: Any, node: Any) -> Any:
     ((order, rank),) = orders
     if len([axis for axis in order if axis is not None]) < rank or rank == 0:
         return None
-    return make(DimShuffle(order), make(node.op, *inner))
+    return make(dimshuffle(order), make(node.op, *inner))
 
 
 def _cast_of_same(make: Any, node: Any) -> Any:

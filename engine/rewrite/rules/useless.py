@@ -9,7 +9,7 @@ from arignote.ops.elemwise import SumTo
 from arignote.ops.indexing import At, Subtensor
 from arignote.ops.join import Join
 from arignote.ops.reduce import Count, Reduce
-from arignote.ops.view import BroadcastTo, DimShuffle, Reshape
+from arignote.ops.view import BroadcastTo, DimShuffle, Reshape, dimshuffle
 from arignote.rewrite.rule import Contract, Head, NodeRule, Tag
 from arignote.types import kind
 
@@ -20,7 +20,7 @@ def _shuffle_of_shuffle(make: Any, node: Apply) -> Variable | None:
         return None
     inner = x.owner.op.order
     order = tuple([None if a is None else inner[a] for a in node.op.order])  # type: ignore[attr-defined]
-    return make(DimShuffle(order), x.owner.inputs[0])
+    return make(dimshuffle(order), x.owner.inputs[0])
 
 
 def _shuffle_of_nothing(make: Any, node: Apply) -> Variable | None:
@@ -36,7 +36,7 @@ def _sum_over_nothing(make: Any, node: Apply) -> Variable | None:
     x, axes = node.inputs[0], node.op.axes  # type: ignore[attr-defined]
     if any(x.type.dims[axis] != 1 for axis in axes) or x.type.dtype != node.op.dtype:  # type: ignore[attr-defined]
         return None
-    return make(DimShuffle(tuple(a for a in range(x.type.ndim) if a not in axes)), x)
+    return make(dimshuffle(tuple(a for a in range(x.type.ndim) if a not in axes)), x)
 
 
 def _known_count(make: Any, node: Apply) -> Variable | None:
