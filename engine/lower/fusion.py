@@ -15,6 +15,7 @@ are cheap functions of leaves, such as masks, and cheap functions of what is kep
 that are needed much later, such as the derivative of tanh.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -122,19 +123,21 @@ class Fusion:
         """Finds nodes that only sizes decide, views, and what is inlined."""
         fused, results = self.fused, set(self.graph.results)
         depth: dict[Variable, int] = {}
-        users: dict[Variable, list[Apply]] = {}
+        users: defaultdict[Variable, list[Apply]] = defaultdict(list)
         for node in self.graph.order:
             self.table.learn(node)
+            below = 0
             for x in node.inputs:
-                users.setdefault(x, []).append(node)
+                users[x].append(node)
+                below = max(below, depth.get(x, 0))
             if self._is_host(node):
                 fused.hosts.add(node)
             elif self._is_view(node):
                 fused.views.add(node)
-            below = max([depth.get(x, 0) for x in node.inputs], default=0)
             plain = self.kinds[node] is Kind.ELEMENTWISE
             barrier = not (plain or node in fused.views or node in fused.hosts)
-            depth.update(dict.fromkeys(node.outputs, below + barrier))
+            for out in node.outputs:
+                depth[out] = below + barrier
         if self.cap == 1:
             return
         stored = results | self._memory()

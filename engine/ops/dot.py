@@ -61,6 +61,9 @@ class Dot(Opaque):
         return "dot"
 
 
+DOT = Dot()
+
+
 class _AddedProduct(Opaque):
     """What Gemm and Gemv share: a scaled product added to what has its shape."""
 
@@ -168,6 +171,3 @@ class MatMul(Opaque):
     @property
     def name(self) -> str:
         return "matmul"
-
-
-DOT = Dot()

@@ -37,6 +37,7 @@ class EqualSizes:
         self._number: dict[Atom, int] = {}
         self._facts: dict[Atom, frozenset[Atom | int]] = {}
         self._values: dict[frozenset[Atom], object] = {}
+        self._united: dict[tuple[int, ...], Sequence[Size]] = {}
         for place, leaf in enumerate(self._leaves):
             for axis, size in enumerate(leaf.type.dims):
                 if isinstance(size, Dim):
@@ -110,6 +111,10 @@ class EqualSizes:
         first, *rest = sizes
         if all(size is first for size in rest):
             return
+        key = tuple(map(id, sizes))
+        if key in self._united:
+            return
+        self._united[key] = sizes  # kept, so that identities stay
         parts = frozenset().union(*[self._parts(size) for size in sizes])
         numbers = {part for part in parts if isinstance(part, int) and part != 1}
         roots = {self._root(part) for part in parts if part in self._parent}
