@@ -56,9 +56,11 @@ class Session:
         events, started = ("subprocess.Popen", "os.system", "os.posix_spawn"), self.started
 
         def note(event: str, _: object) -> None:
+            if event not in events:  # to ask for a frame is an event too
+                return
             # What subprocess starts through posix_spawn, as newer Pythons do, has told already.
             caller = sys._getframe(1).f_globals["__name__"]
-            if event == "subprocess.Popen" or (event in events and caller != "subprocess"):
+            if event == "subprocess.Popen" or caller != "subprocess":
                 started.append(event)
 
         sys.addaudithook(note)
