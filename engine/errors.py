@@ -154,9 +154,8 @@ def message(
     lines = what.splitlines()
     tail = []
     if where:
-        tail.append(
-            f"  where: {where if len(where) <= MAX_WHERE else where[: MAX_WHERE - 3] + '...'}"
-        )
+        shown = where if len(where) <= MAX_WHERE else f"{where[: MAX_WHERE - 3]}..."
+        tail.append(f"  where: {shown}")
     if hint:
         first, *rest = hint.splitlines()
         tail.append(f"  try:   {first}")

@@ -19,8 +19,6 @@ from arignote.execute.frame import (
     FrameBuilder,
     FramePlan,
     UnfitError,
-    Workspace,
-    workspace,
 )
 from arignote.execute.geometry import LoopsCost, kernel_cost, merging_kernel
 from arignote.execute.kernels import CHARACTER_S, addresses, seconds_to_compile
@@ -29,6 +27,7 @@ from arignote.execute.libraries import ffi
 from arignote.execute.numpy import FAILURES, run_node
 from arignote.execute.protocol import Executable
 from arignote.execute.runtime import products, runtime
+from arignote.execute.workspace import Workspace, workspace
 from arignote.graph import Apply, Constant, Variable
 from arignote.graph.collector import without_collector
 from arignote.lower.kernel import Accumulate, Kernel

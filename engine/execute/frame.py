@@ -33,6 +33,7 @@ from arignote.execute.runtime import (
     gemv_step,
     kernel_step,
 )
+from arignote.execute.workspace import ALIGNMENT
 from arignote.graph import Constant, Variable
 from arignote.lower.build import Access, Extent, Loops
 from arignote.lower.kernel import Accumulate
@@ -42,7 +43,6 @@ from arignote.lower.steps import AliasStep, LoopStep, Part, ProductStep
 from arignote.ops.dot import Dot, Gemm, Gemv, MatMul
 from arignote.types import kind
 
-ALIGNMENT = 64
 # Bytes from which on a copy is shared.
 MIN_SHARED_COPY = 1 << 17
 # Operations from which on a product is shared.
@@ -82,26 +82,6 @@ class Frame:
     held: list[Any]
     buffers: list[Any]
     room: int
-
-
-class Workspace:
-    """Memory for what lies between the steps of a call, in whole cache lines."""
-
-    __slots__ = ("buffer", "room")
-
-    def __init__(self, room: int) -> None:
-        memory = np.empty(room + ALIGNMENT, "uint8")
-        shift = -memory.__array_interface__["data"][0] % ALIGNMENT
-        self.room, self.buffer = room, ffi().from_buffer(memory[shift:])
-
-
-def workspace(spare: list[Workspace], room: int) -> Workspace:
-    """A workspace of at least this size, a spare one if there is one."""
-    try:
-        found = spare.pop()
-    except IndexError:
-        return Workspace(room)
-    return found if found.room >= room else Workspace(room)
 
 
 class FramePlan:

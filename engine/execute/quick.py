@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from arignote.execute.c import Native
-from arignote.execute.frame import Frame, UnfitError, workspace
+from arignote.execute.frame import Frame, UnfitError
 from arignote.execute.libraries import ffi
+from arignote.execute.workspace import workspace
 from arignote.graph import SharedVariable
 from arignote.graph.variable import store_all
 from arignote.lower.steps import Part

@@ -177,6 +177,8 @@ def _node(op: Op, inputs: Sequence[Variable], shown: Sequence[Variable]) -> Any:
 def told(error: Exception, operands: Sequence[Any] = (), name: str = "") -> Exception:
     """An error that says in its first line what is wrong, and in others what to try, told in full.
 
+    One that was told already stays as it is.
+
     Parameters
     ----------
     error : Exception
@@ -185,6 +187,8 @@ def told(error: Exception, operands: Sequence[Any] = (), name: str = "") -> Exce
     name : str
         Of the op.
     """
+    if "\n  where: " in str(error):
+        return error
     what, _, hint = str(error).partition("\n")
     text = message(
         what if not name or what.startswith(name) else f"{name}: {what}",

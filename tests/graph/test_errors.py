@@ -87,6 +87,7 @@ def test_what_cannot_be_built(build, kind):
         lambda: T.dot(T.dvector("a"), "text"),
         lambda: T.concatenate([T.dvector("a"), "text"]),
         lambda: T.constant("text"),
+        lambda: T.dvector("a") + [T.dscalar("b"), "text"],
         lambda: T.nnet.softmax(None),
         lambda: T.arange("text"),
         lambda: T.dvector("a").reshape("text"),
