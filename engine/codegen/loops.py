@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arignote import types
-from arignote.codegen.phases import Phases, Reducing, Root, source
+from arignote.codegen.parts import Part, Parts
+from arignote.codegen.phases import Phases, Reducing, source
 from arignote.codegen.prelude import MEMBERS
 from arignote.lower.kernel import (
     Accumulate,
@@ -35,7 +36,7 @@ SIGNATURE = (
     "(char *const *p, const int64_t *lo, const int64_t *hi, const int64_t *s,"
     " const arn_value *c, char *scratch)"
 )
-# Sums are rounded per block, then added in double precision.
+# Sums are rounded per block, then added in double precision; the parts of a phase take turns at it.
 BLOCK = 512
 # Whether a value is none of those that are watched for.
 _ORDINARY = {
@@ -192,7 +193,7 @@ class _Writer:
             elif n not in phases.kept and phases.is_known(n, phase):
                 operands[phases.stored[n]] = False
         for root in phases.roots[phase]:
-            if not isinstance(root, Total) and not self._is_local(root):
+            if not isinstance(root, Total) and not phases.is_local(root):
                 operands[root.operand] = True
         return {operand: self._place(operand, writes) for operand, writes in operands.items()}
 
@@ -347,12 +348,6 @@ class _Writer:
 
     # ---- loops --------------------------------------------------------------------------------
 
-    def _is_local(self, root: Root) -> bool:
-        """Whether what a root combines has a variable of its own in the innermost loop."""
-        if isinstance(root, Accumulate):
-            return self.last not in self.kernel.operands[root.operand].axes
-        return isinstance(root, Total)
-
     def _local(self, root: Reducing) -> str:
         if isinstance(root, Total):
             return f"t{self.kernel.values.index(root)}"
@@ -374,61 +369,79 @@ class _Writer:
         self._line(f"{_wide(root)} {self._local(root)} = {unit};")
 
     def _innermost(self, phase: int) -> None:
-        places = self._places(phase)
-        roots = [r for r in self.phases.roots[phase] if not isinstance(r, Store)]
-        local = [root for root in roots if self._is_local(root)]
+        places, parts = self._places(phase), Parts(self.phases, phase)
+        local = [root for root in self.phases.roots[phase] if self.phases.is_local(root)]
         accumulated = [r for r in local if isinstance(r, Accumulate) and not self._spans_rows(r)]
         for write in accumulated:
             self._declare_local(write)
+        for dtype, number in sorted(set(parts.carried.values())):
+            array = f"{_array(dtype, number)}[{BLOCK}]"
+            self._line(f"{STORED_TYPES[dtype]} {array} __attribute__((aligned(64)));")
+        carried = {n: f"{_array(*array)}[i - from]" for n, array in parts.carried.items()}
         sums = [root for root in local if _is_blocked(root)]
+        blocked = bool(sums) or len(parts.parts) > 1
         start, stop = f"l{self.last}", f"h{self.last}"
-        if sums:
+        if blocked:
             self._open(f"for (int64_t from = {start}; from < {stop}; from += {BLOCK})")
             self._line(f"const int64_t to = from + {BLOCK} < {stop} ? from + {BLOCK} : {stop};")
             start, stop = "from", "to"
-            for root in sums:
-                self._line(f"{STORED_TYPES[root.dtype]} b{self._local(root)} = 0;")
-        mark = len(self.lines)
-        self._open(f"for (int64_t i = {start}; i < {stop}; ++i)")
-        self._body(phase, places)
-        self._close()
-        self.lines[mark:mark] = self._pragma(local, self.lines[mark:])
+        for root in sums:
+            self._line(f"{STORED_TYPES[root.dtype]} b{self._local(root)} = 0;")
+        for part in parts.parts:
+            mark = len(self.lines)
+            self._open(f"for (int64_t i = {start}; i < {stop}; ++i)")
+            self._body(phase, part, places, carried)
+            self._close()
+            self.lines[mark:mark] = self._pragma(part, self.lines[mark:])
         for root in sums:
             self._line(f"{self._local(root)} += b{self._local(root)};")
-        if sums:
+        if blocked:
             self._close()
         for write in accumulated:
             self._add_up(write, range(self.last))
 
-    def _body(self, phase: int, places: dict[int, str]) -> None:
+    def _body(
+        self, phase: int, part: Part, places: dict[int, str], carried: dict[int, str]
+    ) -> None:
+        """What one loop does with an element; places are of operands, and of what is carried."""
         phases = self.phases
-        for n in phases.needed[phase]:
+        for n in part.values:
             value = self.kernel.values[n]
-            if phases.is_known(n, phase):
-                kept = f"k{n}[i - l{self.last}]"
-                place = kept if n in phases.kept else places[phases.stored[n]]
-                self._line(f"const {STORED_TYPES[value.dtype]} v{n} = {place};")
+            kept, known = f"k{n}[i - l{self.last}]", ""
+            if n in part.read:
+                operand = part.read[n]
+                known = carried[n] if operand is None else places[operand]
+            elif phases.is_known(n, phase):
+                known = kept if n in phases.kept else places[phases.stored[n]]
+            if known:
+                self._line(f"const {STORED_TYPES[value.dtype]} v{n} = {known};")
                 continue
             self._value(n, places[value.operand] if isinstance(value, Load) else "")
+            if n in carried:
+                self._line(f"{carried[n]} = v{n};")
             if phases.keeps(n, phase):
-                self._line(f"k{n}[i - l{self.last}] = v{n};")
-        for root in phases.roots[phase]:
-            if isinstance(root, Total) or (isinstance(root, Accumulate) and self._is_local(root)):
+                self._line(f"{kept} = v{n};")
+        for root in part.roots:
+            if phases.is_local(root):
                 name = self._in_loop(root)
                 arg = self._arg(source(root), root.dtype)
                 self._line(f"{name} = {combine(root.record, root.dtype, name, arg)};")
-            else:
+            elif not isinstance(root, Total):
                 self._write(root, places[root.operand])
 
     def _in_loop(self, root: Reducing) -> str:
         """The variable that a local root is combined into in the innermost loop."""
         return f"{'b' if _is_blocked(root) else ''}{self._local(root)}"
 
-    def _pragma(self, local: Sequence[Reducing], body: Sequence[str]) -> list[str]:
+    def _pragma(self, part: Part, body: Sequence[str]) -> list[str]:
         """What tells the compiler to vectorise a loop, unless its body checks indices."""
         if any("&bad" in line for line in body):
             return []
-        clauses = [f"reduction({_clause(root)}: {self._in_loop(root)})" for root in local]
+        clauses = [
+            f"reduction({_clause(root)}: {self._in_loop(root)})"
+            for root in part.roots
+            if self.phases.is_local(root)
+        ]
         if any("bad |=" in line for line in body):
             clauses.append("reduction(|: bad)")
         clauses += [
@@ -437,6 +450,11 @@ class _Writer:
             if any(f"{name} |=" in line for line in body)
         ]
         return [" ".join(["#pragma omp simd", *clauses])]
+
+
+def _array(dtype: str, number: int) -> str:
+    """The name of an array in which parts of a phase carry values."""
+    return f"{dtype}_{number}"
 
 
 def _read_again(kernel: Kernel) -> set[int]:

@@ -1,6 +1,7 @@
 """Which values a kernel computes in which of its loops."""
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from arignote.lower.kernel import (
     Accumulate,
@@ -91,6 +92,12 @@ class Phases:
         """Whether a write is made for each element of a row, not for each row."""
         moves = self.kernel.operands[write.operand].axes if isinstance(write, Store) else write.axes
         return any(axis >= self.kernel.split for axis in moves)
+
+    def is_local(self, root: Root) -> TypeGuard[Reducing]:
+        """Whether what a root combines has a variable of its own in the innermost loop."""
+        if isinstance(root, Accumulate):
+            return self.kernel.rank - 1 not in self.kernel.operands[root.operand].axes
+        return isinstance(root, Total)
 
     def _roots(self, phase: int) -> list[Root]:
         writes = [w for w in self.kernel.writes if self.is_inner(w)]
