@@ -28,6 +28,7 @@ from arignote.rewrite.sizes import SizeCheck
 
 if TYPE_CHECKING:
     from arignote.execute.c import Native
+    from arignote.lower.build import Loops
     from arignote.lower.steps import LoopProgram
 
 # Whoever would wait for longer gets a function that runs with NumPy in the meantime.
@@ -178,21 +179,29 @@ def _native(
     optimized = optimize(
         graph, mode.optimizer, mode.excluded, equal_sizes, expand=True, included=mode.included
     )
-    # Who looks for the origin of a NaN wants to see what a step has read.
+    guard = mode.guard
+
+    def begin(loops: "Sequence[Loops]") -> None:
+        work = executor.KERNEL_TABLE.begin(executor.kernels_of(loops), PATIENCE_S)
+        if work is not None:
+            in_background(work)
+
+    # Who looks for the origin of a NaN wants to see what a step has read; kernels that look for
+    # one are others.
     program = lazy.module("arignote.lower.schedule").schedule(
         optimized.graph,
         optimized.sizes,
         shared,
         fusion=FUSION not in mode.excluded,
-        in_place=mode.guard is None,
+        in_place=guard is None,
+        hear=begin if guard is None else None,
     )
     optimized.sizes.rely()
     check = optimized.sizes.check()
     replay, threads = _replay(graph, mode, shared, alarm), config.threads
-    guard = mode.guard
     if guard is not None:
         program = lazy.module("arignote.lower.guard").watching(program, guard.limits.watch)
-    kernels = executor.kernels_of(program)
+    kernels = executor.kernels_of(program.kernels)
 
     def finish(report: Report) -> Linked:
         executor.KERNEL_TABLE.compile(kernels, report)

@@ -10,7 +10,7 @@ import numpy as np
 from arignote.codegen import kernel_text, prelude
 from arignote.codegen.loops import KernelText
 from arignote.codegen.prelude import VECTOR_FUNCTIONS
-from arignote.errors import ArignoteError, CompilerMissingError
+from arignote.errors import ArignoteError, CompilerError, CompilerMissingError
 from arignote.execute.building import building
 from arignote.execute.cache import key_of
 from arignote.execute.compiler import cores, find_compiler
@@ -30,12 +30,17 @@ from arignote.execute.runtime import products, runtime
 from arignote.execute.workspace import Workspace, workspace
 from arignote.graph import Apply, Constant, Variable
 from arignote.graph.collector import without_collector
+from arignote.lower.build import Loops
 from arignote.lower.kernel import Accumulate, Kernel
 from arignote.lower.sizes import CallSizes, dummy
 from arignote.lower.steps import LoopProgram, NodeStep, Part, ProductStep
 
 # Tuples of sizes whose tables a function keeps.
 MAX_FRAMES = 256
+
+
+Named = dict[Kernel, tuple[str, KernelText]]
+"""The names and texts of kernels."""
 
 
 class KernelTable:
@@ -72,15 +77,38 @@ class KernelTable:
             self._known[kernel] = (found[name], kernel_cost(kernel, text.kept_rows))
             self._texts.pop(kernel, None)
 
+    def begin(self, kernels: Iterable[Kernel], negligible: float) -> Callable[[], None] | None:
+        """What compiles unknown kernels, for a thread of its own to call while others prepare.
+
+        None if there are none, or if that takes so long that somebody will want to see progress.
+        An error is left to `compile`.
+        """
+        named = self._named(kernels)
+        if not named or not self._is_negligible(named, negligible):
+            return None
+        sources = {name: text.named(name) for name, text in named.values()}
+        header = self.header
+
+        def work() -> None:
+            with contextlib.suppress(CompilerError):
+                addresses(sources, header)
+
+        return work
+
     def seconds(self, kernels: Iterable[Kernel], negligible: float) -> float:
         """About how long `compile` will take; 0.0 where it is certainly negligible."""
         named = self._named(kernels)
-        if CHARACTER_S * sum(len(text.body) for _, text in named.values()) <= negligible / 2:
+        if self._is_negligible(named, negligible):
             return 0.0
         sources = {name: text.named(name) for name, text in named.values()}
         return seconds_to_compile(sources, self.header)
 
-    def _named(self, kernels: Iterable[Kernel]) -> dict[Kernel, tuple[str, KernelText]]:
+    @staticmethod
+    def _is_negligible(named: Named, seconds: float) -> bool:
+        """Whether compiling these takes clearly less than some seconds."""
+        return CHARACTER_S * sum(len(text.body) for _, text in named.values()) <= seconds / 2
+
+    def _named(self, kernels: Iterable[Kernel]) -> Named:
         """The names and texts of kernels that are not known yet."""
         named = {}
         for kernel in kernels:
@@ -109,10 +137,10 @@ def kernel_name(text: KernelText) -> str:
     return f"arn_{key_of(text.body)[:24]}"
 
 
-def kernels_of(program: LoopProgram) -> list[Kernel]:
-    """The kernels that a program needs, those that combine jobs' results included."""
+def kernels_of(all_loops: Iterable[Loops]) -> list[Kernel]:
+    """The kernels that loops need, those that combine jobs' results included."""
     found: dict[Kernel, None] = {}
-    for loops in program.kernels:
+    for loops in all_loops:
         kernel = loops.kernel
         found[kernel] = None
         for write in kernel.writes:
@@ -146,7 +174,7 @@ class Native:
             # Without BLAS frames with products cannot be made, and NumPy computes.
             with contextlib.suppress(CompilerMissingError):
                 products()
-        KERNEL_TABLE.compile(kernels_of(program))
+        KERNEL_TABLE.compile(kernels_of(program.kernels))
         self.leaves = (*program.graph.inputs, *program.shared)
         self._prepares = _prepares(program)
         self._performs = {

@@ -32,7 +32,7 @@ def listing(program: LoopProgram, with_prelude: bool = False) -> Text:
     """
     names, users = program.names, _users(program)
     texts = [KERNEL_TABLE.header] if with_prelude else []
-    texts += [_one(kernel, users.get(kernel, ()), names) for kernel in kernels_of(program)]
+    texts += [_one(kernel, users.get(kernel, ()), names) for kernel in kernels_of(program.kernels)]
     return Text("\n".join(texts))
 
 

@@ -1,10 +1,10 @@
 """Scheduling: a graph as steps, each after those that it needs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
 from arignote.graph import Apply, FunctionGraph, SharedVariable, Variable
-from arignote.lower.build import Axes, Builder
+from arignote.lower.build import Axes, Builder, Loops
 from arignote.lower.fusion import CAP, Fused, fuse
 from arignote.lower.kinds import Kind
 from arignote.lower.memory import parts_of
@@ -24,14 +24,18 @@ def schedule(
     shared: Sequence[SharedVariable] | None = None,
     fusion: bool = True,
     in_place: bool = True,
+    hear: Callable[[Sequence[Loops]], None] | None = None,
 ) -> LoopProgram:
     """The program of a graph for an executor that has loops.
 
     Without `fusion` each node has a loop of its own, without `in_place` no loop writes over what
-    it reads.
+    it reads. All loops are told to `hear` as soon as they are known, before their order is.
     """
     given = tuple(graph.shared if shared is None else shared)
-    return _Scheduler(graph, sizes, CAP if fusion else 1).run(given, in_place)
+    scheduler = _Scheduler(graph, sizes, CAP if fusion else 1)
+    if hear is not None:
+        hear([step.loops for step in scheduler.steps if isinstance(step, LoopStep)])
+    return scheduler.run(given, in_place)
 
 
 class _Scheduler:
@@ -43,10 +47,10 @@ class _Scheduler:
         self.needed: set[Variable] = set()
         self.steps: list[Step] = []
         self.copied: dict[Variable, None] = {}
-
-    def run(self, shared: tuple[SharedVariable, ...], in_place: bool) -> LoopProgram:
         self._opaque()
         self._loops()
+
+    def run(self, shared: tuple[SharedVariable, ...], in_place: bool) -> LoopProgram:
         order, results = _ordered(self.steps, self.fused), set(self.graph.results)
         return LoopProgram(
             self.graph,

@@ -43,7 +43,10 @@ MOST = 4 * CAP
 
 
 def operations(f):
-    return [sum(isinstance(v, Compute) for v in kernel.values) for kernel in kernels_of(f.program)]
+    return [
+        sum(isinstance(v, Compute) for v in kernel.values)
+        for kernel in kernels_of(f.program.kernels)
+    ]
 
 
 ENDS = {

@@ -250,7 +250,7 @@ def test_kernels_of_float32_compute_in_float32(seeds):
             graph = narrow_graph(seed)
             f = function(graph.inputs, graph.outputs, on_unused_input="ignore")
             narrow = {"float32", "bool", "int8", "int16", "int32", "int64", "uint64"}
-            for kernel in kernels_of(f.program):
+            for kernel in kernels_of(f.program.kernels):
                 assert {operand.dtype for operand in kernel.operands} <= narrow
                 for line in kernel_text(kernel).body.splitlines():
                     if not SUMS.search(line):
