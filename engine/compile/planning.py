@@ -11,9 +11,9 @@ from arignote.compile.link import Linked, link_numpy
 from arignote.compile.memory import UNUSED, MemoryPlan, Plan, Role, Shape
 from arignote.errors import ArignoteError, InputError, message
 from arignote.execute.c import Native
-from arignote.execute.frame import UnfitError
 from arignote.execute.numpy import FAILURES
 from arignote.execute.profile import StepInfo
+from arignote.execute.recipe import UnfitError
 from arignote.execute.shapes import ShapeRun
 from arignote.execute.timed import step_infos
 from arignote.execute.workspace import ALIGNMENT

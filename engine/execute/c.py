@@ -14,25 +14,21 @@ from arignote.errors import ArignoteError, CompilerError, CompilerMissingError
 from arignote.execute.building import building
 from arignote.execute.cache import key_of
 from arignote.execute.compiler import cores, find_compiler
-from arignote.execute.frame import (
-    Frame,
-    FrameBuilder,
-    FramePlan,
-    UnfitError,
-)
+from arignote.execute.frame import Frame, FramePlan
 from arignote.execute.geometry import LoopsCost, kernel_cost, merging_kernel
 from arignote.execute.kernels import CHARACTER_S, addresses, seconds_to_compile
 from arignote.execute.libmvec import vector_functions
 from arignote.execute.libraries import ffi
 from arignote.execute.numpy import FAILURES, run_node
 from arignote.execute.protocol import Executable
+from arignote.execute.recipe import UnfitError
 from arignote.execute.runtime import products, runtime
 from arignote.execute.workspace import Workspace, workspace
 from arignote.graph import Apply, Constant, Variable
 from arignote.graph.collector import without_collector
 from arignote.lower.build import Loops
 from arignote.lower.kernel import Accumulate, Kernel
-from arignote.lower.sizes import CallSizes, dummy
+from arignote.lower.sizes import CallSizes, LeafSizes, dummy
 from arignote.lower.steps import LoopProgram, NodeStep, Part, ProductStep
 
 # Tuples of sizes whose tables a function keeps.
@@ -176,6 +172,7 @@ class Native:
                 products()
         KERNEL_TABLE.compile(kernels_of(program.kernels))
         self.leaves = (*program.graph.inputs, *program.shared)
+        self._leaf_sizes = LeafSizes(program.table, self.leaves)
         self._prepares = _prepares(program)
         self._performs = {
             step.node: step.node.op.bind([x.type for x in step.inputs])
@@ -291,7 +288,7 @@ class Native:
     ) -> Frame:
         sizes, hosts = self._sizes(number, arrays)
         try:
-            return FrameBuilder(self.plan(number, part), sizes, hosts).build()
+            return self.plan(number, part).frame(sizes, hosts)
         except (*FAILURES, KeyError, ArignoteError) as error:
             raise UnfitError from error
 
@@ -299,7 +296,10 @@ class Native:
         """What the frames of a part, the step of this number, have in common."""
         known = self._plans.get(number)
         if known is None:
-            known = self._plans[number] = FramePlan(part, KERNEL_TABLE, self.threads)
+            hosts = {out for node in self.program.hosts for out in node.outputs}
+            known = self._plans[number] = FramePlan(
+                part, self.program.table, hosts, KERNEL_TABLE, self.threads
+            )
         return known
 
     def _known_hosts(
@@ -317,15 +317,18 @@ class Native:
         self, number: int, arrays: Mapping[Variable, np.ndarray]
     ) -> tuple[CallSizes, dict[Variable, np.ndarray]]:
         """The sizes that are known before a step, and the values that they decide."""
-        sizes, hosts = CallSizes(self.program.table), dict[Variable, np.ndarray]()
+        hosts: dict[Variable, np.ndarray] = {}
         try:
-            for x, array in arrays.items():
+            given = list(arrays.items())
+            leaves = len(self.leaves)
+            sizes = self._leaf_sizes.of([array.shape for _, array in given[:leaves]])
+            for x, array in given[leaves:]:
                 sizes.bind(x, array.shape)
             with np.errstate(all="ignore"):
                 for node, is_host in chain.from_iterable(self._prepares[: number + 1]):
                     if is_host:
-                        given = [_host_operand(x, hosts, sizes) for x in node.inputs]
-                        found = [array.view() for array in node.op.perform(*given)]
+                        operands = [_host_operand(x, hosts, sizes) for x in node.inputs]
+                        found = [array.view() for array in node.op.perform(*operands)]
                         for array in found:
                             # Kept for later calls: who wants to change a result gets a copy.
                             array.flags.writeable = False

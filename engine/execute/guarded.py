@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from arignote.execute.c import Native
-from arignote.execute.frame import Frame, FrameBuilder
+from arignote.execute.frame import Frame
 from arignote.execute.judge import Judge
 from arignote.execute.libraries import ffi
 from arignote.execute.protocol import Executable
@@ -135,16 +135,13 @@ class GuardedNative(Native):
         assert frame.part is not None
         sizes, hosts = self._sizes(frame.number, arrays)
         # Frames do not keep where things lie, since only this asks.
-        builder = FrameBuilder(self.plan(frame.number, frame.part), sizes, hosts)
-        builder.build()
+        numbers, places = self.plan(frame.number, frame.part).places(sizes, hosts)
 
         def read(x: Variable) -> np.ndarray:
             if x in hosts:
                 return hosts[x]
-            argument, offset = builder.places[x]
-            shape, dtype = builder.shape_of.get(x), x.type.numpy_dtype
-            if shape is None:
-                shape = sizes.shape(x)
+            argument, offset = places[x]
+            shape, dtype = numbers.shape(x), x.type.numpy_dtype
             size = prod(shape) * dtype.itemsize
             if not size:
                 return np.empty(shape, dtype)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from arignote.execute.c import Native
-from arignote.execute.frame import Frame, UnfitError
+from arignote.execute.frame import Frame
 from arignote.execute.libraries import ffi
+from arignote.execute.recipe import UnfitError
 from arignote.execute.workspace import workspace
 from arignote.graph import SharedVariable
 from arignote.graph.variable import store_all

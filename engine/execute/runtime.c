@@ -1,4 +1,4 @@
-/* The fixed runtime of the C executor: runs a table of steps, and holds the threads that share them.
+/* The fixed runtime of the C executor: runs tables of steps, and holds the threads that share them.
    Steps that are products are those of products.c. */
 
 #include <signal.h>
@@ -6,8 +6,6 @@
 
 typedef int (*arn_kernel)(char *const *p, const int64_t *lo, const int64_t *hi, const int64_t *s,
                           const arn_value *c, char *scratch);
-
-enum kind { KERNEL = 1, GEMM, GEMV, COPY, FILL, GEMM_BATCH };
 
 #define SPIN_NS 30000
 /* Times that a waiting thread looks before it asks for the time. */
@@ -287,15 +285,6 @@ static int copy_job(const int64_t *step, char *const *args, int64_t job)
     return 0;
 }
 
-static int fill_job(const int64_t *step, char *const *args, int64_t job)
-{
-    int64_t lo, hi;
-    share(step[4], COPY_UNIT, step[5], job, &lo, &hi);
-    if (lo < hi)
-        memset(operand(step + 2, args) + lo, 0, (size_t)(hi - lo));
-    return 0;
-}
-
 /* ---- the interpreter ---- */
 
 /* The jobs of products, once products.c is loaded. */
@@ -319,8 +308,6 @@ static int run_step(const int64_t *step, char *const *args)
         return do_jobs(gemv_job, step, args, step[19]);
     case COPY:
         return do_jobs(copy_job, step, args, step[7]);
-    case FILL:
-        return do_jobs(fill_job, step, args, step[5]);
     case GEMM_BATCH:
         return do_jobs(gemm_batch_job, step, args, step[21]);
     default:

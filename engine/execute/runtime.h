@@ -1,10 +1,22 @@
 /* What the sources of the runtime share: each begins with this text.
 
-   A table is int64 words, step after step: word 0 of a step is its kind, word 1 its length in
-   words; runtime.py writes them and says what the others mean. An operand is a pair of words
-   (argument, byte offset). A step of several jobs is spread over the pool; what a job does depends
-   on the table only, never on which thread does it or on how many there are, so results repeat
-   bit for bit. */
+   A table is int64 words, step after step. An operand is a pair of words (argument, byte offset).
+   A step of several jobs is spread over the pool; what a job does depends on the table only, never
+   on which thread does it or on how many there are, so results repeat bit for bit. Steps begin with
+   their kind and their number of words; then there are for
+
+   KERNEL      function, operands m, axes r, the axis that jobs share or -1, jobs, the word at which
+               constants begin, bytes of scratch, the multiple at which the axis is cut; r sizes;
+               m times an operand and the bytes from one job's to the next's; m times r strides in
+               bytes; constants
+   GEMM        whether of doubles, whether A and B are transposed, M, N, K; A, B and C, each with
+               the elements from row to row; alpha, beta, an operand by which alpha is multiplied or
+               (-1, 0); jobs, what is watched for
+   GEMV        whether of doubles, whether A is transposed, rows, columns; A with the elements from
+               row to row, x and y with those to the next; the rest as GEMM has it
+   COPY        target, source, bytes, jobs
+   GEMM_BATCH  as GEMM up to jobs; the number of products, the bytes from one A, B and C to the
+               next, what is watched for */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,6 +31,8 @@ typedef union {
     double d;
     float f;
 } arn_value;
+
+enum kind { KERNEL = 1, GEMM, GEMV, COPY, GEMM_BATCH };
 
 /* What a job returns, as bits: it failed; it wrote a value that its step watches for. */
 enum { FAILED = 1, WATCHED = 2 };

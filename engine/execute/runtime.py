@@ -1,10 +1,9 @@
-"""The fixed C runtime (`runtime.c`, `products.c`), and the words of the tables that it reads.
+"""The fixed C runtime (`runtime.c`, `geometry.c`, `layout.c`, `products.c`): makes tables and runs them.
 
-A table is a list of int64 words, step after step. Word 0 of a step is its `Kind`, word 1 its length
-in words; the functions of this module write the rest, and nothing else in Python knows the layout.
-An operand is a pair (argument, byte offset): it begins at `args[argument] + offset`. A step of
-several jobs is shared out over the runtime's threads; how depends on the step only, so results
-repeat bit for bit, whatever the number of threads.
+A table is a list of int64 words, step after step; `runtime.h` says what they are. An operand is a
+pair (argument, byte offset): it begins at `args[argument] + offset`. A step of several jobs is
+shared out over the runtime's threads; how depends on the step only, so results repeat bit for bit,
+whatever the number of threads.
 """
 
 import contextlib
@@ -22,12 +21,13 @@ from arignote.execute.compiler import cores
 from arignote.execute.libraries import Library
 from arignote.execute.toolchain import compile_many, load_c
 
-SOURCE, PRODUCTS = (Path(__file__).with_name(f"{name}.c") for name in ("runtime", "products"))
-# What both begin with.
-COMMON = Path(__file__).with_name("runtime.h")
+# Each begins with the first file.
+SOURCE: Sequence[str] = ("runtime.h", "runtime.c", "geometry.c", "layout.c")
+PRODUCTS: Sequence[str] = ("runtime.h", "products.c")
 OPTIONS = ("-pthread",)
 MAX_THREADS = 1024
 RUN = "int64_t(*)(const int64_t*, int64_t, char*const*, int64_t*)"
+LAY_OUT = "int(*)(const char*, const int64_t*, int64_t*, int64_t*)"
 
 Operand = tuple[int, int]
 """The number of an argument and a byte offset into it."""
@@ -43,6 +43,16 @@ class Watching(IntEnum):
     BIG = 3
 
 
+class Outcome(IntEnum):
+    """What came of making a table."""
+
+    LAID_OUT = 0
+    UNFIT = 1
+    UNKNOWN_KERNEL = 2
+    NO_ROOM = 3
+    NO_MEMORY = 4
+
+
 class Kind(IntEnum):
     """Word 0 of a step."""
 
@@ -50,8 +60,7 @@ class Kind(IntEnum):
     GEMM = 2
     GEMV = 3
     COPY = 4
-    FILL = 5
-    GEMM_BATCH = 6
+    GEMM_BATCH = 5
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,12 @@ class Runtime:
         inputs, and the address of the alignments that these must have (else the result is -1).
     set_threads, get_threads : cffi functions
         How many threads work at once, the caller included; see `use`.
+    lay_out : cffi function
+        `int lay_out(const void *recipe, const int64_t *numbers, int64_t *out, int64_t *places)`: an
+        `Outcome`. Of the words of `out` the first four are where words and owners of steps go, and
+        how many of each there is room for; the others are how many of each there are, bytes of
+        workspace, and the number of the class that needs another kernel. `places`, unless it is
+        NULL, gets two words for each place: argument and offset.
     """
 
     options: Sequence[str]
@@ -81,6 +96,7 @@ class Runtime:
     call: Any
     set_threads: Any
     get_threads: Any
+    lay_out: Any
 
     def use(self, threads: int) -> None:
         """Has this many threads work at once, the caller included; 0 is one for each core."""
@@ -163,9 +179,9 @@ def _is_ready(made: Any) -> bool:
     return bool(made.cache_info().currsize)
 
 
-def text_of(path: Path) -> str:
-    """One of the sources, with what both begin with."""
-    return COMMON.read_text("utf-8") + path.read_text("utf-8")
+def text_of(source: Sequence[str]) -> str:
+    """The text of one of the sources."""
+    return "".join([Path(__file__).with_name(name).read_text("utf-8") for name in source])
 
 
 def load_runtime(options: Sequence[str]) -> Runtime:
@@ -178,6 +194,7 @@ def load_runtime(options: Sequence[str]) -> Runtime:
         library.function("arn_call", "int64_t(*)(const int64_t*)"),
         library.function("arn_set_threads", "int(*)(int)"),
         library.function("arn_get_threads", "int(*)(void)"),
+        library.function("arn_lay_out", LAY_OUT),
     )
 
 
@@ -189,60 +206,6 @@ def double_word(value: float) -> int:
 def float_word(value: float) -> int:
     """The word that begins with the bits of a float, as `arn_value.f` reads it."""
     return struct.unpack("=q", struct.pack("=f4x", value))[0]
-
-
-def kernel_step(
-    address: int,
-    sizes: Sequence[int],
-    operands: Sequence[Operand],
-    strides: Sequence[Sequence[int]],
-    *,
-    job_strides: Sequence[int] = (),
-    constants: Sequence[int] = (),
-    split: int = -1,
-    jobs: int = 1,
-    block: int = 1,
-    scratch: int = 0,
-) -> list[int]:
-    """The words of a kernel's step.
-
-    The kernel is called once a job as `int kernel(char *const *p, const int64_t *lo, const int64_t
-    *hi, const int64_t *s, const arn_value *c, char *scratch)`: operand k begins at `p[k]`, for all
-    jobs alike but for `job_strides`; axis a runs over `lo[a] .. hi[a]`, which may be empty; operand
-    k has the stride `s[k * rank + a]`. It returns bits: 1 where it fails, 2 where it
-    wrote a value for which it watches.
-
-    Parameters
-    ----------
-    address : int
-        Where the function is in memory.
-    sizes : sequence of int
-        Of each axis.
-    operands, strides : sequences
-        Of each operand: where it is, and its byte stride along each axis.
-    job_strides : sequence of int, optional
-        Bytes between what job j and job j + 1 have as each operand; by default 0.
-    constants : sequence of int
-        Words: see `double_word`.
-    split : int
-        The axis that jobs share; -1 gives each job all of every axis.
-    jobs : int
-        How many calls.
-    block : int
-        Jobs get multiples of this on the split axis, except at its end.
-    scratch : int
-        Bytes that each call gets to write in, on a boundary of 64; their values are undefined.
-    """
-    words: list[int] = [Kind.KERNEL, 0, address, len(operands), len(sizes), split, jobs, 0]
-    words += [scratch, block, *sizes]
-    for (argument, offset), stride in zip(
-        operands, job_strides or [0] * len(operands), strict=True
-    ):
-        words += (argument, offset, stride)
-    for of_operand in strides:
-        words += of_operand
-    words[7] = len(words)
-    return _sized([*words, *constants])
 
 
 def gemm_step(
@@ -289,98 +252,14 @@ def gemm_step(
         There is no BLAS.
     """
     products()
-    words = _product_words(Kind.GEMM, double, transposed, sizes, A, B, C, alpha, beta, scale)
-    return _sized([*words, jobs, watch])
-
-
-def gemm_batch_step(
-    double: bool,
-    transposed: tuple[bool, bool],
-    sizes: tuple[int, int, int],
-    A: tuple[Operand, int],
-    B: tuple[Operand, int],
-    C: tuple[Operand, int],
-    *,
-    count: int,
-    strides: tuple[int, int, int],
-    alpha: float = 1.0,
-    beta: float = 0.0,
-    scale: Operand = NO_OPERAND,
-    jobs: int = 1,
-    watch: Watching = Watching.NOTHING,
-) -> list[int]:
-    """The words of `count` products, each as `gemm_step` has it; jobs share the products.
-
-    Parameters
-    ----------
-    strides : tuple of int
-        The bytes from one A, B, C to the next.
-    """
-    products()
-    words = _product_words(Kind.GEMM_BATCH, double, transposed, sizes, A, B, C, alpha, beta, scale)
-    return _sized([*words, jobs, count, *strides, watch])
-
-
-def gemv_step(
-    double: bool,
-    transposed: bool,
-    sizes: tuple[int, int],
-    A: tuple[Operand, int],
-    x: tuple[Operand, int],
-    y: tuple[Operand, int],
-    *,
-    alpha: float = 1.0,
-    beta: float = 0.0,
-    scale: Operand = NO_OPERAND,
-    jobs: int = 1,
-    watch: Watching = Watching.NOTHING,
-) -> list[int]:
-    """The words of `y = alpha * op(A) @ x + beta * y`; the rest as `gemm_step` has it.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        Rows and columns of A as it is stored.
-    x, y : tuple
-        Where each one's first element is, and the number of elements to the next, which may be
-        negative.
-    """
-    products()
-    words: list[int] = [Kind.GEMV, 0, double, transposed, *sizes]
-    for operand, stride in (A, x, y):
+    words: list[int] = [Kind.GEMM, 0, double, *transposed, *sizes]
+    for operand, stride in (A, B, C):
         words += (*operand, stride)
-    return _sized([*words, double_word(alpha), double_word(beta), *scale, jobs, watch])
+    words += [double_word(alpha), double_word(beta), *scale, jobs, watch]
+    words[1] = len(words)
+    return words
 
 
 def copy_step(target: Operand, source: Operand, size: int, *, jobs: int = 1) -> list[int]:
     """The words of a copy of `size` bytes between places that do not overlap."""
-    return _sized([Kind.COPY, 0, *target, *source, size, jobs])
-
-
-def fill_step(target: Operand, size: int, *, jobs: int = 1) -> list[int]:
-    """The words that set `size` bytes to zero."""
-    return _sized([Kind.FILL, 0, *target, size, jobs])
-
-
-def _product_words(
-    kind: Kind,
-    double: bool,
-    transposed: tuple[bool, bool],
-    sizes: tuple[int, int, int],
-    A: tuple[Operand, int],
-    B: tuple[Operand, int],
-    C: tuple[Operand, int],
-    alpha: float,
-    beta: float,
-    scale: Operand,
-) -> list[int]:
-    words: list[int] = [kind, 0, double, *transposed, *sizes]
-    for operand, stride in (A, B, C):
-        words += (*operand, stride)
-    return [*words, double_word(alpha), double_word(beta), *scale]
-
-
-def _sized(words: list[int]) -> list[int]:
-    """The words of a step, with their number in word 1."""
-    words[1] = len(words)
-    return words
+    return [Kind.COPY, 8, *target, *source, size, jobs]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from arignote.graph import Apply, Variable
 from arignote.ops.base import View
 from arignote.ops.create import ARange
 from arignote.ops.indexing import NewAxis, Range, Subtensor
+from arignote.ops.reduce import Reduce
 from arignote.rewrite.sizes import EqualSizes
 from arignote.types import Atom, Dim, Size, TensorType
 
@@ -95,12 +97,56 @@ def is_known(key: Key, known: Collection[Key]) -> bool:
     return isinstance(key, frozenset) and all(is_known(part, known) for part in key)
 
 
+class LeafSizes:
+    """What the shapes of leaves tell, whatever they are.
+
+    Parameters
+    ----------
+    table : SizeTable
+    leaves : sequence of Variable
+    """
+
+    def __init__(self, table: SizeTable, leaves: Sequence[Variable]) -> None:
+        self._table, self._leaves = table, leaves
+        keys = [key for x in leaves for key in table.keys(x.type.dims)]
+        # By place among the axes of all leaves: where a size comes first, and is met again.
+        self._first: dict[Key, int] = {}
+        self._again: list[tuple[int, int]] = []
+        self._numbers = [(n, key) for n, key in enumerate(keys) if isinstance(key, int)]
+        for n, key in enumerate(keys):
+            if not isinstance(key, int) and self._first.setdefault(key, n) != n:
+                self._again.append((self._first[key], n))
+        self._is_simple = all(isinstance(key, Atom) for key in self._first)
+
+    def of(self, shapes: Sequence[tuple[int, ...]]) -> "CallSizes":
+        """The sizes of a call whose leaves have these shapes.
+
+        Raises
+        ------
+        ShapeError
+            Sizes differ that are equal in every call.
+        """
+        if not self._is_simple:
+            sizes = CallSizes(self._table)
+            for x, shape in zip(self._leaves, shapes, strict=True):
+                sizes.bind(x, shape)
+            return sizes
+        flat = list(chain.from_iterable(shapes))
+        for first, again in self._again:
+            if flat[first] != flat[again]:
+                raise ShapeError(f"sizes {flat[first]} and {flat[again]} meet")
+        for place, number in self._numbers:
+            if flat[place] != number:
+                raise ShapeError(f"a size is {flat[place]}, not {number}")
+        return CallSizes(self._table, {key: flat[n] for key, n in self._first.items()})
+
+
 class CallSizes:
     """The sizes of one call, found as its values become known."""
 
-    def __init__(self, table: SizeTable) -> None:
+    def __init__(self, table: SizeTable, known: dict[Key, int] | None = None) -> None:
         self._table = table
-        self._known: dict[Key, int] = {}
+        self._known: dict[Key, int] = {} if known is None else known
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def bind(self, variable: Variable, shape: Sequence[int]) -> None:
@@ -163,6 +209,8 @@ class CallSizes:
             shapes = [
                 op.perform(dummy(node.inputs[0], self.shape(node.inputs[0])), *given)[0].shape
             ]
+        elif isinstance(op, Reduce):
+            shapes = [op.kept(self.shape(node.inputs[0]))]  # type: ignore[list-item]
         else:
             types = [TensorType(x.type.dtype, self.shape(x)) for x in node.inputs]
             shapes = [type_.shape for type_ in op.infer(*types)]  # type: ignore[misc]

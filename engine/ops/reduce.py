@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from arignote.ops.base import Op, Opaque, disconnected, no_gradient, require
 from arignote.ops.create import ARange
 from arignote.ops.view import expand
 from arignote.scalar import ScalarOp
-from arignote.types import TensorType, real_of
+from arignote.types import Size, TensorType, real_of
 
 _NAMES = {
     scalar.add: "Sum",
@@ -39,15 +39,24 @@ class Reduce(Op):
     or_unit: bool = False
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
-        if np.isinf(self.scalar.unit or 0) and not self.or_unit:
+        return (TensorType(self.dtype, self.kept(x.dims)),)
+
+    def kept(self, dims: Sequence[Size]) -> list[Size]:
+        """The sizes of the result for those of the operand.
+
+        Raises
+        ------
+        ShapeError
+            There is nothing to take an extremum of.
+        """
+        if abs(self.scalar.unit or 0) == inf and not self.or_unit:
             for axis in self.axes:
                 require(
-                    x.dims[axis] != 0,
+                    dims[axis] != 0,
                     ShapeError,
                     f"{self.name.lower()} over axis {axis}, which is empty, has no value",
                 )
-        dims = [size for axis, size in enumerate(x.dims) if axis not in self.axes]
-        return (TensorType(self.dtype, dims),)
+        return [size for axis, size in enumerate(dims) if axis not in self.axes]
 
     def perform(self, x: np.ndarray) -> tuple[np.ndarray]:
         reduce = self.scalar.function.reduce  # type: ignore[attr-defined]

@@ -55,9 +55,9 @@ def runtime_compiled() -> float | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         commands = []
-        for path in (runtime.SOURCE, runtime.PRODUCTS):
-            source = Path(folder, path.name)
-            source.write_text(runtime.text_of(path), "utf-8")
+        for names in (runtime.SOURCE, runtime.PRODUCTS):
+            source = Path(folder, names[-1])
+            source.write_text(runtime.text_of(names), "utf-8")
             commands.append([*command, "-o", f"{source}.so", str(source), "-lm"])
         return best(lambda: [p.wait() for p in [subprocess.Popen(c) for c in commands]], 1.0)
 

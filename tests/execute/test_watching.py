@@ -11,14 +11,8 @@ from arignote import tensor as T
 from arignote.codegen import kernel_text
 from arignote.codegen.loops import WATCHED_BIT
 from arignote.execute.libraries import ffi
-from arignote.execute.runtime import (
-    Watching,
-    fill_step,
-    gemm_batch_step,
-    gemm_step,
-    gemv_step,
-    runtime,
-)
+from arignote.execute.runtime import Watching, copy_step, gemm_step, runtime
+from execute.tables import gemm_batch_step, gemv_step
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
@@ -79,14 +73,14 @@ def test_products_tell_what_they_write(dtype, watch, threads):
         for jobs, kind in itertools.product((1, 4), range(3)):
             step, arrays = list(products(dtype, watch, jobs))[kind]
             x, out = arrays[0], arrays[-1]
-            mark = np.ones(8, "uint8")
-            steps = [fill_step((3, 0), 4), step, fill_step((3, 4), 4)]
-            assert run(steps, [*arrays, mark]) == 0
+            mark, zeros = np.ones(8, "uint8"), np.zeros(8, "uint8")
+            steps = [copy_step((3, 0), (4, 0), 4), step, copy_step((3, 4), (4, 4), 4)]
+            assert run(steps, [*arrays, mark, zeros]) == 0
             for place, (name, value) in itertools.product(
                 (0, x.size // 2, x.size - 1), VALUES.items()
             ):
                 x.flat[place], mark[:] = value, 1
-                code = run(steps, [*arrays, mark])
+                code = run(steps, [*arrays, mark, zeros])
                 told = bool(SEEN[watch](out).any())  # Inf times 0 is NaN
                 assert told or name not in LOUD[watch]
                 assert code == (-2 - 1 if told else 0), (kind, name)
