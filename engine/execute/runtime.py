@@ -1,4 +1,4 @@
-"""The fixed C runtime (`runtime.c`, `geometry.c`, `layout.c`, `products.c`): makes tables and runs them.
+"""The fixed C runtime: `geometry.c`, `layout.c` make tables, `runtime.c`, `products.c` run them.
 
 A table is a list of int64 words, step after step; `runtime.h` says what they are. An operand is a
 pair (argument, byte offset): it begins at `args[argument] + offset`. A step of several jobs is
