@@ -7,7 +7,6 @@ order in which they are added here.
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -79,19 +78,6 @@ class Numbers:
         return view
 
 
-Finder = Callable[[Numbers], None]
-"""Finds numbers that are no sizes of axes."""
-
-
-@dataclass(eq=False)
-class _Class:
-    """Loops that differ in where their operands lie, and in constants, only."""
-
-    number: int
-    kernel: Kernel
-    accumulates: list[Accumulate] = field(default_factory=list)
-
-
 class Recipe:
     """The recipe of a part.
 
@@ -135,13 +121,14 @@ class Recipe:
         self._numbers: dict[Key, int] = {}
         self._template: list[int] = []
         self._keys: list[tuple[int, Key]] = []
-        self._finders: list[Finder] = []
+        self._finders: list[Callable[[Numbers], None]] = []
         self._shapes: dict[tuple, int] = {}
         self._shape_of: dict[Variable, int] = {}
         self._places: dict[Variable, int] = {}
         self._place_words: list[int] = []
         self._looks: dict[Variable, tuple[int, Variable]] = {}
-        self._classes: dict[tuple, _Class] = {}
+        # By what loops have in common that differ only in where things lie, and in constants.
+        self._classes: dict[tuple, int] = {}
         self._class_words: list[int] = []
         self._room = 0
         self._kernels: list[Kernel] = []
@@ -154,11 +141,11 @@ class Recipe:
             if isinstance(step, AliasStep):
                 self._look(step)
                 continue
-            kind_, words = (
-                self._loops(step.loops) if isinstance(step, LoopStep) else self._product(step)
-            )
-            steps += (len(words) + 3, kind_, owner)
-            steps += words
+            if isinstance(step, LoopStep):
+                kind_of_step, words = self._loops(step.loops)
+            else:
+                kind_of_step, words = self._product(step)
+            steps += (len(words) + 3, kind_of_step, owner, *words)
             count += 1
         pieces: list[int] = []
         for piece in part.pieces:
@@ -230,8 +217,8 @@ class Recipe:
             return known
         if x in self._looks:
             number, base = self._looks[x]
-            argument, slot = self._place_words[3 * self._place(base) :][:2]
-            return self._add_place(x, argument, slot, number)
+            at = 3 * self._place(base)
+            return self._add_place(x, self._place_words[at], self._place_words[at + 1], number)
         slot = self._slots.get(x, -1)
         if slot >= 0:
             return self._add_place(x, self.workspace, slot, -1)
@@ -257,15 +244,15 @@ class Recipe:
     # ---- loops ------------------------------------------------------------------------------
 
     def _loops(self, loops: Loops) -> tuple[int, list[int]]:
-        found = self._class(loops)
-        words = [found.number, *[self._place(x) for x in loops.bases]]
-        words += [self._shape(loops.accesses[w.operand].base) for w in found.accumulates]
+        words = [self._class(loops), *[self._place(x) for x in loops.bases]]
+        words += [self._shape(loops.bases[write.operand]) for write in _sums(loops.kernel)]
         words.append(len(loops.parameters))
         for source in loops.parameters:
             words += self._parameter(source, loops)
         return _LOOPS, words
 
-    def _class(self, loops: Loops) -> _Class:
+    def _class(self, loops: Loops) -> int:
+        """The number of the class of loops."""
         kernel = loops.kernel
         domain = [self._number(key) for key in loops.domain]
         ranges = [(axis, self._number(size)) for axis, size in loops.ranges]
@@ -276,11 +263,10 @@ class Recipe:
         known = self._classes.get(key)
         if known is not None:
             return known
-        known = self._classes[key] = _Class(len(self._classes), kernel)
-        known.accumulates = [w for w in kernel.writes if isinstance(w, Accumulate)]
+        known = self._classes[key] = len(self._classes)
         self._kernels.append(kernel)
         address, cost = self._addresses(kernel)
-        sums = [(w.operand, *self._combination(kernel, w)) for w in known.accumulates]
+        sums = [(write.operand, *self._combination(kernel, write)) for write in _sums(kernel)]
         words = [kernel.rank, kernel.split, kernel.has_totals, kernel.counts]
         words += [len(kernel.operands), address, *_cost_words(cost), len(ranges), len(sums)]
         words += chain(domain, *ranges, *sums)
@@ -402,6 +388,11 @@ class Recipe:
     def places(self, at: Sequence[int]) -> dict[Variable, tuple[int, int]]:
         """Where each variable lies, by what the runtime says of the places."""
         return {x: (at[2 * n], at[2 * n + 1]) for x, n in self._places.items()}
+
+
+def _sums(kernel: Kernel) -> list[Accumulate]:
+    """What loops combine over some of their axes."""
+    return [write for write in kernel.writes if isinstance(write, Accumulate)]
 
 
 def _cost_words(cost: geometry.LoopsCost) -> tuple[int, int]:
