@@ -190,6 +190,8 @@ class _Writer:
             value = kernel.values[n]
             if isinstance(value, Load):
                 operands[value.operand] = False
+            elif n in phases.lent:
+                operands[phases.lent[n]] = True
             elif n not in phases.kept and phases.is_known(n, phase):
                 operands[phases.stored[n]] = False
         for root in phases.roots[phase]:
@@ -406,13 +408,13 @@ class _Writer:
         """What one loop does with an element; places are of operands, and of what is carried."""
         phases = self.phases
         for n in part.values:
-            value = self.kernel.values[n]
-            kept, known = f"k{n}[i - l{self.last}]", ""
+            value, known = self.kernel.values[n], ""
+            kept = places[phases.lent[n]] if n in phases.lent else f"k{n}[i - l{self.last}]"
             if n in part.read:
                 operand = part.read[n]
                 known = carried[n] if operand is None else places[operand]
             elif phases.is_known(n, phase):
-                known = kept if n in phases.kept else places[phases.stored[n]]
+                known = kept if phases.is_kept(n) else places[phases.stored[n]]
             if known:
                 self._line(f"const {STORED_TYPES[value.dtype]} v{n} = {known};")
                 continue

@@ -7,6 +7,7 @@ from arignote.lower.kernel import (
     Accumulate,
     Compute,
     Gathered,
+    Inner,
     Kernel,
     Load,
     Position,
@@ -57,6 +58,9 @@ class Phases:
         How many phases there are.
     kept : dict of int to int
         Values that are kept, and the row of scratch memory that each has.
+    lent : dict of int to int
+        Values that are kept where a result will be, and its operand. Nothing is read from there:
+        loops that know totals do not write over what they read.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -69,6 +73,7 @@ class Phases:
         self.count = 1 + max(self.phase, default=0)
         self.stored = {w.value: w.operand for w in kernel.writes if isinstance(w, Store)}
         self.kept: dict[int, int] = {}
+        self.lent: dict[int, int] = {}
         self._first: dict[int, int] = {}
         self.roots = [self._roots(phase) for phase in range(self.count)]
         # In this order, since a phase decides what those before it have to keep.
@@ -122,17 +127,36 @@ class Phases:
         """Whether a value of an earlier phase is read back rather than computed again."""
         if self._first[n] >= phase or not isinstance(self.kernel.values[n], Compute):
             return False
-        if n in self.kept or (n in self.stored and self.phase[n] < phase):
+        if self.is_kept(n) or (n in self.stored and self.phase[n] < phase):
             return True
         one_loop = self.kernel.split == self.kernel.rank - 1
         if not one_loop or self._cost(n) <= CHEAP:
             return False
-        self.kept[n] = len(self.kept)
+        free = [operand for operand in self._last_stores(n) if operand not in self.lent.values()]
+        if free:
+            self.lent[n] = free[0]
+        else:
+            self.kept[n] = len(self.kept)
         return True
+
+    def is_kept(self, n: int) -> bool:
+        """Whether a value is kept for the length of a row."""
+        return n in self.kept or n in self.lent
+
+    def _last_stores(self, n: int) -> list[int]:
+        """The operands with room for a value until the last phase, when results are put there."""
+        dtype, operands = self.kernel.values[n].dtype, self.kernel.operands
+        return [
+            root.operand
+            for root in self.roots[-1]
+            if isinstance(root, Store)
+            and operands[root.operand].dtype == dtype
+            and operands[root.operand].inner is Inner.UNIT
+        ]
 
     def keeps(self, n: int, phase: int) -> bool:
         """Whether a phase computes a value and keeps it for later ones."""
-        return n in self.kept and self._first[n] == phase
+        return self.is_kept(n) and self._first[n] == phase
 
     def _cost(self, n: int) -> int:
         """What computing a value from loads takes."""

@@ -115,3 +115,36 @@ def test_what_is_read_in_all_parts_is_written_over_in_the_last():
     expected = [np.exp(m), np.tanh(m) + m, np.sin(np.exp(-m) + m)]
     for have, want in zip(f(a), expected, strict=True):
         np.testing.assert_allclose(have, want @ w.get_value(), 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_rows_keep_lies_where_their_results_will_be(dtype):
+    x = T.matrix("x", dtype=dtype)
+    e = T.exp(x - x.max(axis=1, keepdims=True))
+    total = e.sum(axis=1, keepdims=True)
+    t = T.tanh(x)
+    mean = t.mean(axis=1, keepdims=True)
+    # One result for one kept value, two for one, one for two, none, one of two in time.
+    cases = [
+        ([e / total], True),
+        ([e / total, T.sin(e) - total], True),
+        ([e / total + t * mean], False),
+        ([(e * total).max(axis=1)], False),
+        ([T.cos(t - mean) * T.exp(t + mean), T.sqrt(e + total)], False),
+    ]
+    a = np.random.default_rng(8).standard_normal((5, 700)).astype(dtype)
+    ne = np.exp(a - a.max(axis=1, keepdims=True))
+    nt, sums = np.tanh(a), ne.sum(axis=1, keepdims=True)
+    middle = nt.mean(axis=1, keepdims=True)
+    expected = [
+        [ne / sums],
+        [ne / sums, np.sin(ne) - sums],
+        [ne / sums + nt * middle],
+        [(ne * sums).max(axis=1)],
+        [np.cos(nt - middle) * np.exp(nt + middle), np.sqrt(ne + sums)],
+    ]
+    for (outputs, no_scratch), wanted in zip(cases, expected, strict=True):
+        f = compiled([x], outputs)
+        assert ("scratch +" not in str(f.code())) == no_scratch
+        for have, want in zip(f(a), wanted, strict=True):
+            np.testing.assert_allclose(have, want, 2e-5, 1e-5)
