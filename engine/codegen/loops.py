@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arignote import types
+from arignote.codegen.parameters import read_again
 from arignote.codegen.parts import Part, Parts
 from arignote.codegen.phases import Phases, Reducing, source
 from arignote.codegen.prelude import MEMBERS
@@ -20,7 +21,6 @@ from arignote.lower.kernel import (
     Store,
     Total,
 )
-from arignote.lower.kinds import is_call
 from arignote.lower.limits import Watch
 from arignote.scalar import ScalarOp, add, cast_to, logical_and, logical_or, maximum, minimum, mul
 from arignote.scalar.record import C_TYPES
@@ -76,7 +76,7 @@ class _Writer:
         self.phases = Phases(kernel)
         self.lines: list[str] = []
         self.depth = 1
-        self.read_again = _read_again(kernel)
+        self.read_again = read_again(kernel)
 
     def _line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
@@ -457,50 +457,6 @@ class _Writer:
 def _array(dtype: str, number: int) -> str:
     """The name of an array in which parts of a phase carry values."""
     return f"{dtype}_{number}"
-
-
-def _read_again(kernel: Kernel) -> set[int]:
-    """The parameters that loops read from memory wherever they need them.
-
-    A function that is called leaves no vector register as it was. A parameter would be kept as a
-    whole vector on the stack, and what comes after the call waits for it: log(c + x) and then a
-    sine take 1.7 times as long. What only one side of a choice needs is left alone: a loop with
-    such a read is not vectorised.
-    """
-    values = [value for value in kernel.values if isinstance(value, Compute)]
-    if not any(is_call(value.record, value.compute) for value in values):
-        return set()
-    needed = _needed(kernel)
-    maybe = {
-        arg
-        for n, value in enumerate(kernel.values)
-        if isinstance(value, Compute)
-        for place, arg in enumerate(value.args)
-        if n not in needed or not _is_read(value, place)
-    }
-    return {
-        value.number
-        for n, value in enumerate(kernel.values)
-        if isinstance(value, Parameter) and value.dtype in ("float32", "float64") and n not in maybe
-    }
-
-
-def _needed(kernel: Kernel) -> set[int]:
-    """The values that are computed whatever side of choices is taken."""
-    found = {write.value for write in kernel.writes}
-    for n in reversed(range(len(kernel.values))):
-        value = kernel.values[n]
-        if n in found and isinstance(value, Compute):
-            found.update(arg for k, arg in enumerate(value.args) if _is_read(value, k))
-        elif isinstance(value, Total):
-            found.add(value.arg)
-    return found
-
-
-def _is_read(value: Compute, place: int) -> bool:
-    """Whether the C text of a value reads an argument before it chooses anything."""
-    text = value.record.c_text(value.compute) or ""
-    return f"{{{place}}}" in re.split(r"\?|&&|\|\|", text, maxsplit=1)[0]
 
 
 def _is_blocked(root: Reducing) -> bool:

@@ -1,8 +1,17 @@
 """Words of steps, written by hand: what the runtime is given to do in tests."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from arignote.execute.runtime import NO_OPERAND, Kind, Operand, Watching, double_word, products
+from arignote.execute.runtime import (
+    NO_OPERAND,
+    Kind,
+    Operand,
+    Watching,
+    double_word,
+    gemm_step,
+    products,
+)
 
 
 def kernel_step(
@@ -91,20 +100,7 @@ def gemv_step(
 
 
 def gemm_batch_step(
-    double: bool,
-    transposed: tuple[bool, bool],
-    sizes: tuple[int, int, int],
-    A: tuple[Operand, int],
-    B: tuple[Operand, int],
-    C: tuple[Operand, int],
-    *,
-    count: int,
-    strides: tuple[int, int, int],
-    alpha: float = 1.0,
-    beta: float = 0.0,
-    scale: Operand = NO_OPERAND,
-    jobs: int = 1,
-    watch: Watching = Watching.NOTHING,
+    *products: Any, count: int, strides: tuple[int, int, int], **options: Any
 ) -> list[int]:
     """The words of `count` products, each as `gemm_step` has it; jobs share the products.
 
@@ -113,27 +109,8 @@ def gemm_batch_step(
     strides : tuple of int
         The bytes from one A, B, C to the next.
     """
-    products()
-    words = product_words(Kind.GEMM_BATCH, double, transposed, sizes, A, B, C, alpha, beta, scale)
-    return sized([*words, jobs, count, *strides, watch])
-
-
-def product_words(
-    kind: Kind,
-    double: bool,
-    transposed: tuple[bool, bool],
-    sizes: tuple[int, int, int],
-    A: tuple[Operand, int],
-    B: tuple[Operand, int],
-    C: tuple[Operand, int],
-    alpha: float,
-    beta: float,
-    scale: Operand,
-) -> list[int]:
-    words: list[int] = [kind, 0, double, *transposed, *sizes]
-    for operand, stride in (A, B, C):
-        words += (*operand, stride)
-    return [*words, double_word(alpha), double_word(beta), *scale]
+    *words, watch = gemm_step(*products, **options)
+    return sized([Kind.GEMM_BATCH, *words[1:], count, *strides, watch])
 
 
 def sized(words: list[int]) -> list[int]:
