@@ -86,7 +86,8 @@ def _built(row: str, results: Results) -> Number | None:
 def _share_of_products(results: Results) -> Number | None:
     """What the share of mlp's products should be, over what it is."""
     share = results.figure("gemm", US, "share")
-    return None if share is None else (GEMM_SHARE / share, f"{100 * share:.0f} %")
+    # A very short run may end before a product was measured.
+    return (GEMM_SHARE / share, f"{100 * share:.0f} %") if share else None
 
 
 def _figure(
